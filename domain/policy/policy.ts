@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+/** Gates after the contract, in the order of their application (CONTRACT §3). */
+export const switchableGates = ['static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
+export type SwitchableGate = (typeof switchableGates)[number];
+
+/** A gate that isn't built yet can only be off; building one adds `on` to its switch. */
+const switchSchema = z.literal('off');
+
+/** Everything that may change without a release. Bytes, seconds and counts are integers; defaults are CONTRACT §2's. */
+export const policySchema = z.strictObject({
+  /** Raw UTF-8 bytes of the stream that a scored run is measured over. */
+  streamBytes: z.int().min(4_096).default(100_000_000),
+  tokenizers: z
+    .array(z.enum(['bytes', 'gpt2']))
+    .min(1)
+    .default(['bytes', 'gpt2']),
+  /** Device classes whose scores count; boards and weights never mix them. */
+  deviceClasses: z
+    .array(z.enum(['cpu', 'gpu']))
+    .min(1)
+    .default(['gpu']),
+  limits: z
+    .strictObject({
+      maxParameters: z.int().positive().default(150_000_000),
+      maxSeqLen: z.int().min(16).max(512).default(512),
+      defaultSeqLen: z.int().min(16).max(512).default(128),
+      maxLayers: z.int().positive().default(96),
+      maxBatchTokens: z.int().positive().default(65_536),
+      budgetSeconds: z.int().positive().default(1_200),
+      graceSeconds: z.int().positive().default(120),
+      timeoutSeconds: z.int().positive().default(1_800),
+      frameSeconds: z.int().positive().default(120),
+      setupSeconds: z.int().positive().default(300),
+      memoryBytes: z
+        .int()
+        .positive()
+        .default(8 * 2 ** 30),
+      pids: z.int().positive().default(512),
+      artifactsBytes: z
+        .int()
+        .positive()
+        .default(2 * 2 ** 30),
+      outputBytes: z
+        .int()
+        .positive()
+        .default(4 * 2 ** 20),
+    })
+    .refine(({ defaultSeqLen, maxSeqLen }) => defaultSeqLen <= maxSeqLen, 'defaultSeqLen exceeds maxSeqLen')
+    .refine(
+      ({ budgetSeconds, graceSeconds, timeoutSeconds }) => budgetSeconds + graceSeconds <= timeoutSeconds,
+      'timeoutSeconds must hold budgetSeconds and graceSeconds',
+    )
+    .prefault({}),
+  /** Attempts a run, for our faults only. */
+  attemptsPerRun: z.int().min(1).max(10).default(3),
+  gates: z
+    .strictObject({
+      static: switchSchema.default('off'),
+      parameters: switchSchema.default('off'),
+      distributed: switchSchema.default('off'),
+      duplicate: switchSchema.default('off'),
+      llm: switchSchema.default('off'),
+    })
+    .prefault({}),
+  scoring: z
+    .strictObject({
+      /** Share of the bundle's own xz bits that is charged: 1, or 0 for the formula of existing deployments. */
+      sourceCharge: z.number().min(0).max(1).default(1),
+    })
+    .prefault({}),
+  holdSeconds: z.int().positive().default(86_400),
+  epochSeconds: z.int().positive().default(21_600),
+  weights: z
+    .strictObject({
+      rule: z.enum(['best_per_hotkey']).default('best_per_hotkey'),
+      /** Whose epoch `get_weights` answers with. Closing of epochs comes later; until then only `current`. */
+      weightsEpoch: z.enum(['current']).default('current'),
+    })
+    .prefault({}),
+});
+
+export type Policy = z.infer<typeof policySchema>;
+/** A policy as an operator writes it: what is left out takes its default. */
+export type PolicyDraft = z.input<typeof policySchema>;
+/** A policy with the version under which the log knows it. */
+export type ActivePolicy = { readonly version: number; readonly policy: Policy };

@@ -1,0 +1,37 @@
+import type { BlobReference } from './ports/blobs.ts';
+import type { FailureVerdict, Measurement } from './submission/events.ts';
+
+/** What an attempt came to, whose fault first. Only `infrastructureFault` is tried again. */
+export type RunOutcome =
+  | {
+      readonly kind: 'completed';
+      readonly record: BlobReference;
+      readonly manifest: BlobReference;
+      readonly measurement: Measurement;
+      readonly runnerDigest: string;
+      readonly platform: string;
+    }
+  | {
+      /** Theirs: their code broke, or it reached a limit that the contract names. */
+      readonly kind: 'submissionFault' | 'limitExceeded';
+      readonly verdict: FailureVerdict;
+      readonly where: string | null;
+      readonly message: string;
+      readonly log: BlobReference | null;
+      readonly manifest: BlobReference | null;
+    }
+  | {
+      readonly kind: 'infrastructureFault';
+      /** A short code in camelCase, such as `refereeLost`, `executorRestarted`, `engineUnavailable`. */
+      readonly reason: string;
+      readonly message: string;
+      readonly log: BlobReference | null;
+    };
+
+/** Names one attempt everywhere: effects are keyed by it. */
+export type AttemptKey = {
+  readonly submissionId: string;
+  readonly run: string;
+  readonly attempt: number;
+  readonly fencingToken: number;
+};

@@ -1,0 +1,70 @@
+import type { ActivePolicy } from '../policy/policy.ts';
+import type { BlobReference } from '../ports/blobs.ts';
+import type { RunOutcome } from '../run.ts';
+import type { Finding, GateName, HoldSource, ResolvedContract, RunPurpose, SubmissionEventData } from './events.ts';
+
+/** What a gate came to. `deferred` is our outage: the gate stays due. */
+export type GateResult =
+  | { readonly kind: 'resolved'; readonly contract: ResolvedContract; readonly gateVersion: string }
+  | { readonly kind: 'passed'; readonly gateVersion: string; readonly evidence: BlobReference | null }
+  | {
+      readonly kind: 'failed';
+      readonly gateVersion: string;
+      readonly findings: readonly Finding[];
+      readonly evidence: BlobReference | null;
+    }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'deferred'; readonly reason: string; readonly retryAt: string };
+
+type AttemptOf = { readonly run: string; readonly attempt: number; readonly fencingToken: number };
+
+/** Imperative; times and ids arrive inside. Times are ISO 8601 UTC. */
+export type SubmissionCommand =
+  | { readonly kind: 'ReceiveSubmission'; readonly received: SubmissionEventData<'SubmissionReceived'> }
+  /** `gate: 'contract'` takes `resolved`, `failed` and `deferred` only; the others take all but `resolved`. */
+  | {
+      readonly kind: 'RecordGate';
+      readonly gate: GateName;
+      readonly result: GateResult;
+      readonly policyVersion: number;
+    }
+  | {
+      readonly kind: 'RequestRun';
+      readonly run: string;
+      readonly purpose: RunPurpose;
+      readonly rule: string;
+      readonly comparedScore: number | null;
+      readonly asOfPosition: number | null;
+      readonly policyVersion: number;
+    }
+  | (AttemptOf & {
+      readonly kind: 'StartAttempt';
+      readonly slot: string;
+      readonly executor: string;
+      readonly device: string;
+      readonly deviceClass: 'cpu' | 'gpu';
+      readonly deadlineAt: string;
+    })
+  | (AttemptOf & { readonly kind: 'RecordOutcome'; readonly outcome: RunOutcome; readonly attemptsPerRun: number })
+  | (AttemptOf & { readonly kind: 'CancelAttempt'; readonly operator: string; readonly reason: string })
+  /** Everything that policy asks for is concluded: score, attribute and publish in one transaction. */
+  | { readonly kind: 'Conclude'; readonly policy: ActivePolicy }
+  | {
+      readonly kind: 'Hold';
+      readonly holdId: string;
+      readonly source: HoldSource;
+      readonly reason: string;
+      readonly operator: string | null;
+      readonly expiresAt: string;
+    }
+  | {
+      readonly kind: 'ResolveHold';
+      readonly holdId: string;
+      readonly resolution: 'release' | 'reject';
+      readonly operator: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'ExpireHold'; readonly holdId: string; readonly now: string }
+  | { readonly kind: 'Withdraw'; readonly hotkey: string }
+  | { readonly kind: 'VoidScore'; readonly operator: string; readonly reason: string }
+  | { readonly kind: 'RecomputeScore'; readonly reason: string; readonly policy: ActivePolicy };

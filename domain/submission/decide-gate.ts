@@ -1,0 +1,82 @@
+import type { Decision } from '../aggregate.ts';
+import { refuse } from '../rejection.ts';
+import type { SubmissionCommand } from './commands.ts';
+import { explanationLimit, type Finding, findingsLimit, gateNames, type SubmissionEvent } from './events.ts';
+import { shownText } from './shown-text.ts';
+import type { LivingState } from './state.ts';
+
+type RecordGate = Extract<SubmissionCommand, { kind: 'RecordGate' }>;
+type AtGate = Extract<LivingState, { phase: 'gate' }>;
+
+/** A gate's result counts at that gate alone; behind it the answer is already there. */
+export function decideGate(state: LivingState, command: RecordGate): Decision<SubmissionEvent> {
+  if (state.phase === 'rejected' || state.phase === 'failed' || state.phase === 'rejecting') {
+    return refuse('alreadyEnded', `The submission is ${state.phase}.`);
+  }
+  if (state.phase === 'held') return refuse('notDue', 'The submission is held.');
+  if (state.phase !== 'gate') return [];
+  const stands = gateNames.indexOf(state.gate);
+  const asked = gateNames.indexOf(command.gate);
+  if (asked < stands) return [];
+  if (asked > stands) return refuse('notDue', `The ${state.gate} gate comes first.`);
+  return eventsOf(state, command);
+}
+
+function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): Decision<SubmissionEvent> {
+  const isContract = gate === 'contract';
+  switch (result.kind) {
+    case 'resolved':
+      if (!isContract) return refuse('notDue', 'Only the contract gate resolves a contract.');
+      return [
+        {
+          type: 'ContractResolved',
+          data: { contract: result.contract, gateVersion: result.gateVersion, policyVersion },
+        },
+      ];
+    case 'passed':
+      if (isContract) return refuse('notDue', 'The contract gate passes by a resolved contract.');
+      return [
+        {
+          type: 'GatePassed',
+          data: { gate, gateVersion: result.gateVersion, evidence: result.evidence, policyVersion },
+        },
+      ];
+    case 'skipped':
+      if (isContract) return refuse('notDue', 'The contract gate is never skipped.');
+      return [{ type: 'GateSkipped', data: { gate, reason: result.reason, policyVersion } }];
+    case 'deferred':
+      return deferred(state, gate, result, policyVersion);
+    case 'failed':
+      return failed(gate, result, policyVersion);
+  }
+}
+
+function deferred(
+  state: AtGate,
+  gate: RecordGate['gate'],
+  { reason, retryAt }: Extract<RecordGate['result'], { kind: 'deferred' }>,
+  policyVersion: number,
+): Decision<SubmissionEvent> {
+  if (state.deferral !== null && state.deferral.retryAt >= retryAt) return [];
+  const deferral = (state.deferral?.count ?? 0) + 1;
+  return [{ type: 'GateDeferred', data: { gate, reason, deferral, retryAt, policyVersion } }];
+}
+
+function failed(
+  gate: RecordGate['gate'],
+  { gateVersion, findings, evidence }: Extract<RecordGate['result'], { kind: 'failed' }>,
+  policyVersion: number,
+): Decision<SubmissionEvent> {
+  const [first, ...others] = findings.slice(0, findingsLimit).map(shortened);
+  if (first === undefined) return refuse('notDue', 'A gate fails by at least one finding.');
+  const place = first.path === null ? '' : ` (${first.path}${first.line === null ? '' : `:${first.line}`})`;
+  const message = `${first.rule}${place}: ${first.explanation}`;
+  return [
+    { type: 'GateFailed', data: { gate, gateVersion, findings: [first, ...others], evidence, policyVersion } },
+    { type: 'SubmissionRejected', data: { reason: 'gateFailed', gate, message } },
+  ];
+}
+
+function shortened(finding: Finding): Finding {
+  return { ...finding, explanation: shownText(finding.explanation, explanationLimit) };
+}

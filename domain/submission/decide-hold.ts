@@ -1,0 +1,55 @@
+import type { Decision } from '../aggregate.ts';
+import { refuse } from '../rejection.ts';
+import { cancelAttempts } from './cancel-attempts.ts';
+import type { SubmissionCommand } from './commands.ts';
+import type { SubmissionEvent } from './events.ts';
+import { isParkable } from './evolve.ts';
+import { activeRuns } from './runs.ts';
+import type { LivingState } from './state.ts';
+
+type Command<Kind extends SubmissionCommand['kind']> = Extract<SubmissionCommand, { kind: Kind }>;
+
+/** Parks the submission. Running attempts are cancelled first, so that nothing runs while an operator thinks. */
+export function decideHold(state: LivingState, command: Command<'Hold'>): Decision<SubmissionEvent> {
+  if (state.phase === 'held') {
+    return state.hold.holdId === command.holdId ? [] : refuse('wrongHold', `Hold ${state.hold.holdId} comes first.`);
+  }
+  if (!isParkable(state)) return refuse('alreadyEnded', `The submission is ${state.phase}.`);
+  const { holdId, source, reason, operator, expiresAt } = command;
+  if (state.phase === 'completed' && source !== 'audit' && source !== 'operator') {
+    return refuse('notDue', 'A completed submission is held by an audit or an operator only.');
+  }
+  const held: SubmissionEvent = { type: 'SubmissionHeld', data: { holdId, source, reason, operator, expiresAt } };
+  return [...cancelAttempts(activeRuns(state.runs), operator ?? source, reason), held];
+}
+
+export function decideResolution(state: LivingState, command: Command<'ResolveHold'>): Decision<SubmissionEvent> {
+  const refusal = otherHold(state, command.holdId);
+  if (refusal !== null) return refusal;
+  const { holdId, resolution, operator, reason } = command;
+  const resolved: SubmissionEvent = { type: 'HoldResolved', data: { holdId, resolution, operator, reason } };
+  return resolution === 'release' ? [resolved] : [resolved, rejected('holdRejected', reason)];
+}
+
+/** The first expiry goes back to where the hold came from; the second one rejects. */
+export function decideExpiry(state: LivingState, command: Command<'ExpireHold'>): Decision<SubmissionEvent> {
+  const refusal = otherHold(state, command.holdId);
+  if (refusal !== null) return refusal;
+  if (state.phase === 'held' && state.hold.expiresAt > command.now) {
+    return refuse('notDue', `The hold runs until ${state.hold.expiresAt}.`);
+  }
+  const expired: SubmissionEvent = { type: 'HoldExpired', data: { holdId: command.holdId } };
+  return state.expiredHolds === 0 ? [expired] : [expired, rejected('holdExpired', 'Nobody decided the hold, twice.')];
+}
+
+/** Resolving twice is refused: the second operator must learn that the first one decided. */
+function otherHold(state: LivingState, holdId: string) {
+  if (state.phase !== 'held') return refuse('wrongHold', 'The submission is not held.');
+  return state.hold.holdId === holdId
+    ? null
+    : refuse('wrongHold', `It is held by ${state.hold.holdId}, not ${holdId}.`);
+}
+
+function rejected(reason: 'holdRejected' | 'holdExpired', message: string): SubmissionEvent {
+  return { type: 'SubmissionRejected', data: { reason, gate: null, message } };
+}

@@ -1,0 +1,262 @@
+import { z } from 'zod';
+import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
+
+export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
+export type GateName = (typeof gateNames)[number];
+
+export const runPurposes = ['score', 'heldOut', 'rerun', 'replicate', 'quorum'] as const;
+export type RunPurpose = (typeof runPurposes)[number];
+
+/** Why an attempt ended on the contestant's side. */
+export const failureVerdicts = [
+  'contract',
+  'exception',
+  'parameterCap',
+  'nan',
+  'causality',
+  'timeout',
+  'memory',
+  'output',
+  'pids',
+] as const;
+export type FailureVerdict = (typeof failureVerdicts)[number];
+
+export const holdSources = [
+  'llm',
+  'duplicate',
+  'integrity',
+  'attribution',
+  'validatorDisagreement',
+  'audit',
+  'operator',
+] as const;
+export type HoldSource = (typeof holdSources)[number];
+
+/** Why a submission was rejected; the closed list that miners and programs may rely on. */
+export const rejectionReasons = ['gateFailed', 'holdRejected', 'holdExpired', 'attribution', 'withdrawn'] as const;
+export type RejectionReason = (typeof rejectionReasons)[number];
+
+/** Why a submission failed: the contestant's verdict, or that our own attempts ran out. */
+export const failureReasons = [...failureVerdicts, 'attemptsExhausted', 'unscorable'] as const;
+export type FailureReason = (typeof failureReasons)[number];
+
+/** Bounds, in UTF-16 units and counts, of what comes from outside; `decide` cuts to them. */
+export const textLimit = 4_096;
+export const explanationLimit = 2_000;
+export const findingsLimit = 100;
+
+const gateSchema = z.enum(gateNames);
+
+/** One thing a gate saw. Public: rule and place; evidence and excerpts stay out of the log. Lines and columns from 1. */
+export const findingSchema = z.strictObject({
+  rule: z.string(),
+  path: z.string().nullable(),
+  line: countSchema.nullable(),
+  column: countSchema.nullable(),
+  explanation: z.string().max(explanationLimit),
+});
+export type Finding = z.infer<typeof findingSchema>;
+
+const entrypointSchema = z.strictObject({ entrypoint: z.string(), symbol: z.string() });
+const roleSchema = z.strictObject({
+  entrypoint: z.string(),
+  symbol: z.string(),
+  /** Files counted into the fingerprint: entrypoint, declared files and the closure of bundle modules they import; sorted. */
+  files: z.array(z.string()),
+  fingerprint: digestSchema,
+});
+
+/** What the bundle says it is, resolved against the contract (CONTRACT §1). */
+export const resolvedContractSchema = z.strictObject({
+  kind: z.enum(['full', 'architecture_only', 'training_for_arch']),
+  architectureId: z.string().nullable(),
+  name: z.string().nullable(),
+  tokenizer: z.enum(['bytes', 'gpt2']),
+  architecture: roleSchema,
+  training: roleSchema,
+});
+export type ResolvedContract = z.infer<typeof resolvedContractSchema>;
+export type Entrypoint = z.infer<typeof entrypointSchema>;
+
+const attemptKey = { run: z.string(), attempt: z.int().positive(), fencingToken: z.int().positive() };
+
+/** Raw measurements of a completed attempt, from the referee's record and manifest. Costs in integer microNats. */
+export const measurementSchema = z.strictObject({
+  microNats: countSchema,
+  coveredBytes: countSchema,
+  uncoveredBytes: countSchema,
+  streamBytes: z.int().positive(),
+  predictedTokens: countSchema,
+  vocab: z.int().positive(),
+  xzBytes: z.int().positive(),
+  /** The first true frame: its cost and how many tokens it predicted. */
+  step0: z.strictObject({ microNats: countSchema, tokens: countSchema }),
+  parameters: countSchema,
+  stoppedByClock: z.boolean(),
+  deterministic: z.boolean(),
+});
+export type Measurement = z.infer<typeof measurementSchema>;
+
+/** A score and the parts it was made of; each is recomputable from a `Measurement` and a policy (CONTRACT §4). */
+export const scoreSchema = z.strictObject({
+  bitsPerByte: z.number(),
+  sourceBpb: z.number(),
+  chargedBpb: z.number(),
+  base: z.number(),
+  penalty: z.number(),
+  tieBreak: z.number(),
+  multiplier: z.number(),
+  finalScore: z.number(),
+  /** More than 64 bits a byte: published, and marked. */
+  implausible: z.boolean(),
+});
+export type Score = z.infer<typeof scoreSchema>;
+export const scoreParts = scoreSchema.keyof().options;
+
+const dataSchemas = {
+  SubmissionReceived: z.strictObject({
+    submissionId: z.string(),
+    hotkey: z.string(),
+    filename: z.string(),
+    /** SHA-256 over the bundle in canonical form. */
+    codeHash: digestSchema,
+    /** The archive as it came in. */
+    bundle: blobReferenceSchema,
+    files: countSchema,
+    contentBytes: countSchema,
+    /** The miner's own JSON: stored, never trusted. */
+    metadata: blobReferenceSchema.nullable(),
+    route: z.enum(['bridge', 'public', 'local']),
+    receivedAt: instantSchema,
+    epoch: countSchema,
+    policyVersion: policyVersionSchema,
+  }),
+  ContractResolved: z.strictObject({
+    contract: resolvedContractSchema,
+    gateVersion: z.string(),
+    policyVersion: policyVersionSchema,
+  }),
+  GatePassed: z.strictObject({
+    gate: gateSchema,
+    gateVersion: z.string(),
+    evidence: blobReferenceSchema.nullable(),
+    policyVersion: policyVersionSchema,
+  }),
+  GateFailed: z.strictObject({
+    gate: gateSchema,
+    gateVersion: z.string(),
+    findings: z.array(findingSchema).min(1).max(findingsLimit),
+    evidence: blobReferenceSchema.nullable(),
+    policyVersion: policyVersionSchema,
+  }),
+  GateSkipped: z.strictObject({ gate: gateSchema, reason: z.string(), policyVersion: policyVersionSchema }),
+  GateDeferred: z.strictObject({
+    gate: gateSchema,
+    reason: z.string(),
+    deferral: z.int().positive(),
+    retryAt: instantSchema,
+    policyVersion: policyVersionSchema,
+  }),
+  SubmissionRejected: z.strictObject({
+    reason: z.enum(rejectionReasons),
+    gate: gateSchema.nullable(),
+    message: z.string(),
+  }),
+  RunRequested: z.strictObject({
+    run: z.string(),
+    purpose: z.enum(runPurposes),
+    /** The policy rule that asked for it, and what it compared, so that a replay sees why. */
+    rule: z.string(),
+    comparedScore: z.number().nullable(),
+    asOfPosition: countSchema.nullable(),
+    policyVersion: policyVersionSchema,
+  }),
+  AttemptStarted: z.strictObject({
+    ...attemptKey,
+    /** The slot's stream: its tokens are its own. */
+    slot: z.string(),
+    executor: z.string(),
+    device: z.string(),
+    deviceClass: z.enum(['cpu', 'gpu']),
+    deadlineAt: instantSchema,
+  }),
+  AttemptCompleted: z.strictObject({
+    ...attemptKey,
+    record: blobReferenceSchema,
+    manifest: blobReferenceSchema,
+    measurement: measurementSchema,
+    runnerDigest: z.string(),
+    /** Digest of the platform fingerprint: results compare exactly only inside one. */
+    platform: digestSchema,
+  }),
+  AttemptFailed: z.strictObject({
+    ...attemptKey,
+    verdict: z.enum(failureVerdicts),
+    /** Where and what, as far as known. Claims of the contestant: shown, never acted on. */
+    where: z.string().max(textLimit).nullable(),
+    message: z.string().max(textLimit),
+    log: blobReferenceSchema.nullable(),
+    manifest: blobReferenceSchema.nullable(),
+  }),
+  AttemptAborted: z.strictObject({
+    ...attemptKey,
+    reason: z.string(),
+    message: z.string().max(textLimit),
+    log: blobReferenceSchema.nullable(),
+  }),
+  AttemptCancelled: z.strictObject({ ...attemptKey, operator: z.string(), reason: z.string() }),
+  RunConcluded: z.strictObject({
+    run: z.string(),
+    conclusion: z.enum(['measured', 'failed', 'exhausted']),
+  }),
+  ScoreComputed: z.strictObject({ run: z.string(), score: scoreSchema, policyVersion: policyVersionSchema }),
+  AttributionDecided: z.strictObject({
+    decision: z.enum(['none', 'accept', 'reject']),
+    reason: z.string(),
+    policyVersion: policyVersionSchema,
+  }),
+  SubmissionCompleted: z.strictObject({ finalScore: z.number(), deviceClass: z.enum(['cpu', 'gpu']) }),
+  SubmissionFailed: z.strictObject({
+    reason: z.enum(failureReasons),
+    run: z.string().nullable(),
+    attempt: z.int().positive().nullable(),
+    where: z.string().max(textLimit).nullable(),
+    message: z.string().max(textLimit),
+  }),
+  SubmissionHeld: z.strictObject({
+    holdId: z.string(),
+    source: z.enum(holdSources),
+    reason: z.string(),
+    operator: z.string().nullable(),
+    expiresAt: instantSchema,
+  }),
+  HoldResolved: z.strictObject({
+    holdId: z.string(),
+    resolution: z.enum(['release', 'reject']),
+    operator: z.string(),
+    reason: z.string(),
+  }),
+  HoldExpired: z.strictObject({ holdId: z.string() }),
+  SubmissionWithdrawn: z.strictObject({ hotkey: z.string() }),
+  ScoreVoided: z.strictObject({ operator: z.string(), reason: z.string() }),
+  ScoreRecomputed: z.strictObject({
+    run: z.string(),
+    score: scoreSchema,
+    reason: z.string(),
+    policyVersion: policyVersionSchema,
+  }),
+};
+
+export type SubmissionEventType = keyof typeof dataSchemas;
+export type SubmissionEvent = {
+  [Type in SubmissionEventType]: { readonly type: Type; readonly data: z.infer<(typeof dataSchemas)[Type]> };
+}[SubmissionEventType];
+export type SubmissionEventData<Type extends SubmissionEventType> = z.infer<(typeof dataSchemas)[Type]>;
+
+/** Schemas of the newest version of every submission event, by type. */
+export const submissionEventSchemas = dataSchemas;
+
+export const submissionStreamPrefix = 'submission-';
+export function submissionStream(submissionId: string): string {
+  return `${submissionStreamPrefix}${submissionId}`;
+}

@@ -1,0 +1,132 @@
+import type { BlobReference } from '../ports/blobs.ts';
+import type {
+  FailureReason,
+  Finding,
+  GateName,
+  HoldSource,
+  Measurement,
+  RejectionReason,
+  ResolvedContract,
+  RunPurpose,
+  Score,
+} from './events.ts';
+
+/** One measurement that the submission needs, and where it stands. */
+export type Run = {
+  readonly run: string;
+  readonly purpose: RunPurpose;
+  readonly policyVersion: number;
+  /** Number of the newest attempt, 0 before the first, and the token it was leased under. */
+  readonly lastAttempt: number;
+  readonly lastToken: number | null;
+  /** Attempts that ended by our own fault. */
+  readonly aborted: number;
+} & (
+  | { readonly status: 'waiting' }
+  | {
+      readonly status: 'attempting';
+      readonly slot: string;
+      readonly deviceClass: 'cpu' | 'gpu';
+      readonly deadlineAt: string;
+    }
+  | {
+      readonly status: 'measured';
+      readonly deviceClass: 'cpu' | 'gpu';
+      readonly measurement: Measurement;
+      readonly record: BlobReference;
+    }
+  | { readonly status: 'failed'; readonly verdict: FailureReason }
+  | {
+      readonly status: 'concluded';
+      readonly deviceClass: 'cpu' | 'gpu';
+      readonly measurement: Measurement;
+      readonly record: BlobReference;
+    }
+  | { readonly status: 'concludedWithout'; readonly conclusion: 'failed' | 'exhausted' }
+);
+
+/** What the submission is, whatever happens to it. */
+export type Identity = {
+  readonly submissionId: string;
+  readonly hotkey: string;
+  readonly codeHash: string;
+  readonly bundle: BlobReference;
+  readonly receivedAt: string;
+  readonly epoch: number;
+};
+
+/** What every phase after the receipt carries. */
+export type Life = {
+  readonly identity: Identity;
+  readonly contract: ResolvedContract | null;
+  readonly runs: readonly Run[];
+  /** Holds in a row that ended because nobody decided; the second one rejects. A decision, or a gate that passes, ends the row. */
+  readonly expiredHolds: number;
+  /** An operator released an integrity hold: the blind value is what gets published. */
+  readonly publishBlind: boolean;
+};
+
+/** A gate that could not answer: our outage, with the time of the next try. */
+export type Deferral = { readonly count: number; readonly reason: string; readonly retryAt: string };
+
+/** The phases a hold may park. */
+export type Parkable = Extract<
+  LivingState,
+  { phase: 'gate' | 'queued' | 'measuring' | 'scoring' | 'attributing' | 'completed' }
+>;
+
+export type Hold = {
+  readonly holdId: string;
+  readonly source: HoldSource;
+  readonly reason: string;
+  readonly expiresAt: string;
+  /** Where a release resumes, and where the first expiry returns to. */
+  readonly onRelease: Parkable;
+  readonly onExpiry: Parkable;
+};
+
+export type SubmissionState = { readonly phase: 'absent' } | LivingState;
+
+export type LivingState = Life &
+  (
+    | { readonly phase: 'gate'; readonly gate: GateName; readonly deferral: Deferral | null }
+    | { readonly phase: 'queued' }
+    | { readonly phase: 'measuring' }
+    | { readonly phase: 'scoring' }
+    | { readonly phase: 'attributing'; readonly score: Score }
+    | { readonly phase: 'completing'; readonly score: Score }
+    | { readonly phase: 'held'; readonly hold: Hold }
+    | {
+        readonly phase: 'rejecting';
+        readonly reason: RejectionReason;
+        readonly gate: GateName | null;
+        readonly findings: readonly Finding[];
+      }
+    | { readonly phase: 'completed'; readonly score: Score; readonly voided: boolean }
+    | { readonly phase: 'failed'; readonly reason: FailureReason }
+    | { readonly phase: 'rejected'; readonly reason: RejectionReason }
+  );
+
+export type PublicStatus = 'pending' | 'running' | 'completed' | 'failed' | 'rejected' | 'held';
+
+export const initialState: SubmissionState = { phase: 'absent' };
+
+/** The status that the outside sees is a function of the state (DESIGN.md "Submission life"). */
+export function publicStatus(state: LivingState): PublicStatus {
+  switch (state.phase) {
+    case 'gate':
+    case 'queued':
+    case 'rejecting':
+      return 'pending';
+    case 'measuring':
+    case 'scoring':
+    case 'attributing':
+    case 'completing':
+      return 'running';
+    case 'held':
+    case 'completed':
+    case 'failed':
+    case 'rejected':
+      return state.phase;
+  }
+}

@@ -1,0 +1,109 @@
+import type { CommandHandler } from '../../domain/handle-command.ts';
+import { deriveId } from '../../domain/ids.ts';
+import type { Policies } from '../../domain/policy/policy-aggregate.ts';
+import type { DueWork } from '../../domain/ports/due-work.ts';
+import { isRejection } from '../../domain/rejection.ts';
+import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
+import type { SlotCommand, SlotState } from '../../domain/slot/slot.ts';
+import { submissionStream } from '../../domain/submission/events.ts';
+import { findRun, isOpenToAttempts } from '../../domain/submission/runs.ts';
+import type { SubmissionHandler } from './performer.ts';
+
+export type SlotHandler = CommandHandler<SlotState, SlotCommand, SlotEvent>;
+
+export type LeaseDeps = {
+  readonly submissions: SubmissionHandler;
+  readonly slots: SlotHandler;
+  readonly policies: Policies;
+  readonly dueWork: DueWork;
+  readonly clock: () => Date;
+  readonly onFault: (error: unknown) => void;
+};
+
+/** A fault with one lease is reported and leaves the others alone. */
+function alone(deps: LeaseDeps, work: Promise<number | null>): Promise<number | null> {
+  return work.catch((error: unknown) => {
+    deps.onFault(error);
+    return null;
+  });
+}
+
+/** Added to the outer timeout, for containers to start and to be collected. */
+const leaseMarginSeconds = 180;
+const matchesAtOnce = 64;
+
+/** Gives free slots to waiting runs, oldest run first. Returns the position of the last grant, or null. */
+export async function grantLeases(deps: LeaseDeps): Promise<number | null> {
+  const free = [...deps.dueWork.freeSlots()];
+  let position: number | null = null;
+  for (const waiting of free.length === 0 ? [] : deps.dueWork.waitingRuns(matchesAtOnce)) {
+    position = (await alone(deps, grantLease(deps, free, waiting))) ?? position;
+  }
+  return position;
+}
+
+async function grantLease(
+  { submissions, slots, policies, clock }: LeaseDeps,
+  free: { readonly executor: string; readonly device: string; readonly deviceClass: 'cpu' | 'gpu' }[],
+  waiting: { readonly submissionId: string; readonly run: string },
+): Promise<number | null> {
+  const { state } = await submissions.load(submissionStream(waiting.submissionId));
+  const run = state.phase !== 'absent' && isOpenToAttempts(state) ? findRun(state.runs, waiting.run) : undefined;
+  if (run?.status !== 'waiting') return null;
+  const { policy } = await policies.ofVersion(run.policyVersion);
+  const index = free.findIndex((slot) => policy.deviceClasses.includes(slot.deviceClass));
+  const slot = free[index];
+  if (slot === undefined) return null;
+  free.splice(index, 1);
+  const stream = slotStream(slot.executor, slot.device);
+  const attempt = run.lastAttempt + 1;
+  const now = clock();
+  const deadline = now.getTime() + (policy.limits.timeoutSeconds + leaseMarginSeconds) * 1_000;
+  const { lastEvent } = await slots.load(stream);
+  const granted = await slots.handle(
+    stream,
+    { kind: 'GrantLease', ...waiting, attempt, deadlineAt: new Date(deadline).toISOString() },
+    {
+      causeId: deriveId('grantLease', lastEvent?.envelope.id ?? stream, waiting.submissionId, waiting.run, attempt),
+      correlationId: waiting.submissionId,
+      at: now.toISOString(),
+    },
+  );
+  return isRejection(granted) ? null : granted.position;
+}
+
+/**
+ * Ends leases whose executor has let their deadline pass. The attempt is aborted first, then the lease: a crash in
+ * between leaves an expired lease, which is found again. Returns the position of the last expiry, or null.
+ */
+export async function expireLeases(deps: LeaseDeps): Promise<number | null> {
+  let position: number | null = null;
+  const now = deps.clock().toISOString();
+  for (const { executor, device } of deps.dueWork.expiredLeases(now)) {
+    position = (await alone(deps, expireLease(deps, slotStream(executor, device), now))) ?? position;
+  }
+  return position;
+}
+
+async function expireLease({ submissions, slots, policies }: LeaseDeps, stream: string, now: string) {
+  const { state, lastEvent } = await slots.load(stream);
+  const lease = state.kind === 'registered' ? state.lease : null;
+  if (lease === null || lastEvent === null || lease.deadlineAt > now) return null;
+  const { submissionId, run, attempt, fencingToken } = lease;
+  const context = { causeId: deriveId('expireLease', lastEvent.envelope.id), correlationId: submissionId, at: now };
+  const submission = await submissions.load(submissionStream(submissionId));
+  const leased = submission.state.phase === 'absent' ? undefined : findRun(submission.state.runs, run);
+  // Tokens are a slot's own, so that another slot's attempt may carry the same number: only this slot's is aborted.
+  if (leased?.status === 'attempting' && leased.slot === stream) {
+    const { attemptsPerRun } = (await policies.ofVersion(leased.policyVersion)).policy;
+    const message = `The executor didn't report by ${lease.deadlineAt}.`;
+    const outcome = { kind: 'infrastructureFault', reason: 'leaseExpired', message, log: null } as const;
+    await submissions.handle(
+      submissionStream(submissionId),
+      { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, attemptsPerRun },
+      context,
+    );
+  }
+  const expired = await slots.handle(stream, { kind: 'ExpireLease', fencingToken, now }, context);
+  return isRejection(expired) ? null : expired.position;
+}

@@ -1,0 +1,106 @@
+import { expect } from 'chai';
+import { commandHandler } from '../../domain/handle-command.ts';
+import { policyStream } from '../../domain/policy/events.ts';
+import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import {
+  NoPolicyError,
+  type PolicyCommand,
+  policiesOf,
+  policyAggregate,
+} from '../../domain/policy/policy-aggregate.ts';
+import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import { givenFor } from './given-when-then.ts';
+import { instant } from './submission-examples.ts';
+
+const given = givenFor(policyAggregate);
+const activate = (draft: PolicyDraft): PolicyCommand => ({
+  kind: 'ActivateFirstPolicy',
+  draft,
+  operator: 'olga',
+  reason: 'first start',
+});
+
+describe('The policy', () => {
+  it('has the defaults of CONTRACT §2', () => {
+    const policy = policySchema.parse({});
+    expect(policy.limits).to.include({
+      maxParameters: 150_000_000,
+      budgetSeconds: 1_200,
+      graceSeconds: 120,
+      timeoutSeconds: 1_800,
+      memoryBytes: 8 * 1024 ** 3,
+      pids: 512,
+      artifactsBytes: 2 * 1024 ** 3,
+      defaultSeqLen: 128,
+      maxSeqLen: 512,
+      maxBatchTokens: 65_536,
+    });
+    expect(policy).to.deep.include({
+      streamBytes: 100_000_000,
+      attemptsPerRun: 3,
+      holdSeconds: 86_400,
+      epochSeconds: 21_600,
+      deviceClasses: ['gpu'],
+      scoring: { sourceCharge: 1 },
+    });
+  });
+
+  it('has every gate off that isn’t built, and can’t switch one on', () => {
+    expect(new Set(Object.values(policySchema.parse({}).gates))).to.deep.equal(new Set(['off']));
+    expect(policySchema.safeParse({ gates: { llm: 'on' } }).success).to.equal(false);
+  });
+
+  it('is activated as version 1, whole, with name and reason', () => {
+    given()
+      .when(activate({ streamBytes: 1_000_000 }))
+      .thenYields({
+        type: 'PolicyActivated',
+        data: {
+          version: 1,
+          policy: policySchema.parse({ streamBytes: 1_000_000 }),
+          operator: 'olga',
+          reason: 'first start',
+        },
+      });
+  });
+
+  it('is only activated first where there is none', () => {
+    const { events } = given().when(activate({}));
+    given(...events)
+      .when(activate({ streamBytes: 1_000_000 }))
+      .thenYields();
+  });
+
+  const broken: readonly (readonly [string, unknown])[] = [
+    ['an unknown key', { streamBites: 1_000_000 }],
+    ['an unknown limit', { limits: { maxParams: 1 } }],
+    ['a stream too short', { streamBytes: 10 }],
+    ['a fraction of a byte', { streamBytes: 10_000.5 }],
+    ['no attempt', { attemptsPerRun: 0 }],
+    ['a text for a number', { holdSeconds: '86400' }],
+    ['a charge above 1', { scoring: { sourceCharge: 1.5 } }],
+    ['a device class that isn’t one', { deviceClasses: ['tpu'] }],
+    ['no device class, so that nothing could ever run', { deviceClasses: [] }],
+    ['no tokenizer', { tokenizers: [] }],
+    ['a default sequence beyond the longest', { limits: { maxSeqLen: 64 } }],
+    ['an outer timeout inside the budget', { limits: { timeoutSeconds: 1_300 } }],
+  ];
+  for (const [what, draft] of broken) {
+    it(`is refused with ${what}, and nothing becomes active`, () => {
+      given()
+        .when(activate(draft as PolicyDraft))
+        .thenRefused('invalidPolicy');
+    });
+  }
+
+  it('is read by its version, or not at all', async () => {
+    const handler = commandHandler(memoryEventLog(), policyAggregate);
+    const policies = policiesOf(handler);
+    const failure = await policies.active().catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(NoPolicyError);
+    await handler.handle(policyStream, activate({}), { causeId: 'start', correlationId: 'policy', at: instant(0) });
+    expect(await policies.active()).to.deep.equal({ version: 1, policy: policySchema.parse({}) });
+    expect(await policies.ofVersion(1)).to.deep.equal(await policies.active());
+    expect(await policies.ofVersion(2).catch((error: unknown) => error)).to.be.instanceOf(NoPolicyError);
+  });
+});

@@ -1,0 +1,120 @@
+import { expect } from 'chai';
+import { commandHandler } from '../../domain/handle-command.ts';
+import type { SlotEvent } from '../../domain/slot/events.ts';
+import { slotStream } from '../../domain/slot/events.ts';
+import { type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import { givenFor } from './given-when-then.ts';
+import { instant } from './submission-examples.ts';
+
+const given = givenFor(slotAggregate);
+const slot = { executor: 'host', device: 'cpu0', deviceClass: 'cpu', cpuset: '0', memoryBytes: 2 ** 33 } as const;
+const registered: SlotEvent = { type: 'SlotRegistered', data: slot };
+const lease = (submissionId: string, attempt = 1) =>
+  ({ submissionId, run: 'score', attempt, deadlineAt: instant(2_000) }) as const;
+const granted = (submissionId: string, fencingToken: number): SlotEvent => ({
+  type: 'LeaseGranted',
+  data: { ...lease(submissionId), fencingToken },
+});
+const released = (fencingToken: number): SlotEvent => ({
+  type: 'LeaseReleased',
+  data: { fencingToken, reason: 'done' },
+});
+const quarantined: SlotEvent = { type: 'SlotQuarantined', data: { operator: 'olga', reason: 'hot' } };
+const grant = (submissionId: string, attempt = 1): SlotCommand => ({
+  kind: 'GrantLease',
+  ...lease(submissionId, attempt),
+});
+const release = (fencingToken: number): SlotCommand => ({ kind: 'ReleaseLease', fencingToken, reason: 'done' });
+const expire = (fencingToken: number, seconds: number): SlotCommand => ({
+  kind: 'ExpireLease',
+  fencingToken,
+  now: instant(seconds),
+});
+
+describe('A slot', () => {
+  it('is registered again only where it has changed', () => {
+    given().when({ kind: 'RegisterSlot', slot }).thenYields({ type: 'SlotRegistered', data: slot });
+    given(registered).when({ kind: 'RegisterSlot', slot }).thenYields();
+    given(registered)
+      .when({ kind: 'RegisterSlot', slot: { ...slot, cpuset: '1' } })
+      .thenYields({ type: 'SlotRegistered', data: { cpuset: '1' } });
+  });
+
+  it('that nobody registered takes no command', () => {
+    given().when(grant('s1')).thenRefused('unknownSlot');
+    given().when(release(1)).thenRefused('unknownSlot');
+  });
+
+  it('keeps its lease through a registration', () => {
+    given(registered, granted('s1', 1))
+      .when({ kind: 'RegisterSlot', slot: { ...slot, memoryBytes: 2 ** 34 } })
+      .state((state) => expect(state).to.have.nested.property('lease.submissionId', 's1'));
+  });
+
+  it('is leased to one attempt at a time; the same grant again is already so', () => {
+    given(registered)
+      .when(grant('s1'))
+      .thenYields({ type: 'LeaseGranted', data: { fencingToken: 1 } });
+    given(registered, granted('s1', 1)).when(grant('s1')).thenYields();
+    given(registered, granted('s1', 1)).when(grant('s1', 2)).thenRefused('slotTaken');
+    given(registered, granted('s1', 1)).when(grant('s2')).thenRefused('slotTaken');
+  });
+
+  it('gives every lease a higher token', () => {
+    given(registered, granted('s1', 1), released(1))
+      .when(grant('s1'))
+      .thenYields({ type: 'LeaseGranted', data: { fencingToken: 2 } });
+  });
+
+  it('is freed by the holder of the newest token; an older one has been freed already, a future one is refused', () => {
+    given(registered, granted('s1', 1)).when(release(1)).thenYields({ type: 'LeaseReleased' });
+    given(registered, granted('s1', 1), released(1)).when(release(1)).thenYields();
+    given(registered, granted('s1', 1), released(1), granted('s2', 2))
+      .when(release(1))
+      .thenYields()
+      .state((state) => expect(state).to.have.nested.property('lease.submissionId', 's2'));
+    given(registered, granted('s1', 1)).when(release(2)).thenRefused('staleToken');
+  });
+
+  it('loses a lease to its deadline, and not before', () => {
+    const leased = given(registered, granted('s1', 1));
+    leased.when(expire(1, 1_999)).thenRefused('notDue');
+    const { events } = leased.when(expire(1, 2_000)).thenYields({ type: 'LeaseExpired', data: { fencingToken: 1 } });
+    given(registered, granted('s1', 1), ...events)
+      .when(expire(1, 2_000))
+      .thenYields();
+    given(registered, granted('s1', 1), ...events, granted('s2', 2))
+      .when(expire(1, 1_999))
+      .thenYields();
+  });
+
+  it('is not leased while it is quarantined, and again once it is restored', () => {
+    const quarantine: SlotCommand = { kind: 'QuarantineSlot', operator: 'olga', reason: 'hot' };
+    const restore: SlotCommand = { kind: 'RestoreSlot', operator: 'olga', reason: 'cool' };
+    given(registered).when(quarantine).thenYields({ type: 'SlotQuarantined' });
+    given(registered, quarantined).when(quarantine).thenYields();
+    given(registered, quarantined).when(grant('s1')).thenRefused('slotQuarantined');
+    given(registered, granted('s1', 1), quarantined).when(release(1)).thenYields({ type: 'LeaseReleased' });
+    const { events } = given(registered, quarantined).when(restore).thenYields({ type: 'SlotRestored' });
+    given(registered, quarantined, ...events)
+      .when(grant('s1'))
+      .thenYields({ type: 'LeaseGranted' });
+    given(registered).when(restore).thenYields();
+  });
+
+  it('is leased by exactly one of many that ask at once', async () => {
+    const log = memoryEventLog();
+    const stream = slotStream('host', 'cpu0');
+    const at = instant(0);
+    const handlers = Array.from({ length: 8 }, () => commandHandler(log, slotAggregate));
+    const context = (causeId: string) => ({ causeId, correlationId: 'test', at });
+    await handlers[0]?.handle(stream, { kind: 'RegisterSlot', slot }, context('register'));
+    const answers = await Promise.all(
+      handlers.map((handler, index) => handler.handle(stream, grant(`s${index}`), context(`grant-${index}`))),
+    );
+    expect(answers.filter(({ kind }) => kind === 'accepted')).to.have.length(1);
+    const stored = await log.readStream(stream);
+    expect(stored.map(({ envelope }) => envelope.type)).to.deep.equal(['SlotRegistered', 'LeaseGranted']);
+  });
+});

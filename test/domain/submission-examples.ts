@@ -1,0 +1,200 @@
+import { type ActivePolicy, type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import type { BlobReference } from '../../domain/ports/blobs.ts';
+import type { RunOutcome } from '../../domain/run.ts';
+import { computeScore } from '../../domain/scoring/score.ts';
+import type { SubmissionCommand } from '../../domain/submission/commands.ts';
+import {
+  type Finding,
+  type GateName,
+  gateNames,
+  type HoldSource,
+  type Measurement,
+  type ResolvedContract,
+  type RunPurpose,
+  type Score,
+  type SubmissionEvent,
+  type SubmissionEventData,
+  type SubmissionEventType,
+} from '../../domain/submission/events.ts';
+
+/** Concrete, valid values for submissions; every test says only what it is about. */
+
+/** An instant, `seconds` after the tests' midnight. */
+export function instant(seconds: number): string {
+  return new Date(Date.UTC(2026, 0, 1) + seconds * 1_000).toISOString();
+}
+
+export function digest(character: string): string {
+  return character.repeat(64);
+}
+
+export function blob(character: string): BlobReference {
+  return { sha256: digest(character), bytes: 100, keyId: null };
+}
+
+export function activePolicy(draft: PolicyDraft = {}, version = 1): ActivePolicy {
+  return { version, policy: policySchema.parse(draft) };
+}
+
+export const owner = 'hotkey-of-alice';
+export const receipt: SubmissionEventData<'SubmissionReceived'> = {
+  submissionId: 'submission-of-alice',
+  hotkey: owner,
+  filename: 'bundle.zip',
+  codeHash: digest('a'),
+  bundle: blob('b'),
+  files: 2,
+  contentBytes: 1_000,
+  metadata: null,
+  route: 'bridge',
+  receivedAt: instant(0),
+  epoch: 7,
+  policyVersion: 1,
+};
+
+const role = { symbol: 'build_model', files: ['architecture.py'], fingerprint: digest('c') };
+export const contract: ResolvedContract = {
+  kind: 'full',
+  architectureId: null,
+  name: 'Example',
+  tokenizer: 'bytes',
+  architecture: { ...role, entrypoint: 'architecture.py' },
+  training: { ...role, entrypoint: 'training.py', symbol: 'train', files: ['training.py'] },
+};
+
+export const finding: Finding = {
+  rule: 'prism:contract-symbol',
+  path: 'training.py',
+  line: 3,
+  column: 1,
+  explanation: 'train is not callable',
+};
+
+/** 2 bits a byte over the covered nine tenths of the stream. */
+export const measurement: Measurement = {
+  microNats: Math.round(2 * 90_000 * Math.LN2 * 1e6),
+  coveredBytes: 90_000,
+  uncoveredBytes: 10_000,
+  streamBytes: 100_000,
+  predictedTokens: 89_992,
+  vocab: 256,
+  xzBytes: 1_250,
+  step0: { microNats: Math.round(5.5e6 * 100), tokens: 100 },
+  parameters: 10_000,
+  stoppedByClock: false,
+  deterministic: true,
+};
+
+export function scoreOf(measured: Measurement, policy = activePolicy()): Score {
+  const scored = computeScore(measured, policy.policy.scoring);
+  if (scored.kind === 'unscorable') throw new Error(scored.message);
+  return scored.score;
+}
+
+export const completedOutcome: Extract<RunOutcome, { kind: 'completed' }> = {
+  kind: 'completed',
+  record: blob('d'),
+  manifest: blob('e'),
+  measurement,
+  runnerDigest: 'sha256:runner',
+  platform: digest('f'),
+};
+export const crashOutcome: Extract<RunOutcome, { kind: 'submissionFault' | 'limitExceeded' }> = {
+  kind: 'submissionFault',
+  verdict: 'exception',
+  where: 'training.py:7',
+  message: 'ZeroDivisionError',
+  log: null,
+  manifest: null,
+};
+export const ourFault: RunOutcome = {
+  kind: 'infrastructureFault',
+  reason: 'refereeLost',
+  message: 'the referee is gone',
+  log: null,
+};
+
+export function fact<Type extends SubmissionEventType>(
+  type: Type,
+  data: SubmissionEventData<Type>,
+): Extract<SubmissionEvent, { type: Type }> {
+  return { type, data } as Extract<SubmissionEvent, { type: Type }>;
+}
+
+/** The attempt's token is its number: tokens rise with every lease. */
+export function attemptKey(run: string, attempt: number) {
+  return { run, attempt, fencingToken: attempt };
+}
+
+const place = { slot: 'slot-host-cpu0', executor: 'host', device: 'cpu0', deviceClass: 'cpu' } as const;
+
+export const received = fact('SubmissionReceived', receipt);
+export const contractResolved = fact('ContractResolved', { contract, gateVersion: 'contract-1', policyVersion: 1 });
+export function gateSkipped(gate: GateName) {
+  return fact('GateSkipped', { gate, reason: 'switched off in policy 1', policyVersion: 1 });
+}
+export function runRequested(run: string, purpose: RunPurpose) {
+  const why = { rule: 'everySubmission', comparedScore: null, asOfPosition: null };
+  return fact('RunRequested', { run, purpose, ...why, policyVersion: 1 });
+}
+export function attemptStarted(run: string, attempt: number) {
+  return fact('AttemptStarted', { ...attemptKey(run, attempt), ...place, deadlineAt: instant(2_000) });
+}
+export function attemptCompleted(run: string, attempt: number) {
+  const { kind: _, ...measured } = completedOutcome;
+  return fact('AttemptCompleted', { ...attemptKey(run, attempt), ...measured });
+}
+export function attemptFailed(run: string, attempt: number) {
+  const theirs = { verdict: 'exception', where: 'training.py:7', message: 'ZeroDivisionError' } as const;
+  return fact('AttemptFailed', { ...attemptKey(run, attempt), ...theirs, log: null, manifest: null });
+}
+export function attemptAborted(run: string, attempt: number) {
+  const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null };
+  return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours });
+}
+export function runConcluded(run: string, conclusion: 'measured' | 'failed' | 'exhausted' = 'measured') {
+  return fact('RunConcluded', { run, conclusion });
+}
+export function held(holdId: string, source: HoldSource, expiresAt = instant(86_400)) {
+  return fact('SubmissionHeld', { holdId, source, reason: 'looks odd', operator: null, expiresAt });
+}
+export function resolved(holdId: string, resolution: 'release' | 'reject') {
+  return fact('HoldResolved', { holdId, resolution, operator: 'olga', reason: 'looked at it' });
+}
+
+/** Histories up to a well-known place. */
+export const queued: readonly SubmissionEvent[] = [
+  received,
+  contractResolved,
+  ...gateNames.slice(1).map((gate) => gateSkipped(gate)),
+];
+export const waiting: readonly SubmissionEvent[] = [...queued, runRequested('score', 'score')];
+export const measuring: readonly SubmissionEvent[] = [...waiting, attemptStarted('score', 1)];
+export const scoring: readonly SubmissionEvent[] = [...measuring, attemptCompleted('score', 1), runConcluded('score')];
+export const completed: readonly SubmissionEvent[] = [
+  ...scoring,
+  fact('ScoreComputed', { run: 'score', score: scoreOf(measurement), policyVersion: 1 }),
+  fact('AttributionDecided', { decision: 'none', reason: 'none', policyVersion: 1 }),
+  fact('SubmissionCompleted', { finalScore: scoreOf(measurement).finalScore, deviceClass: 'cpu' }),
+];
+
+/** Commands. */
+export function recordGate(gate: GateName, result: Extract<SubmissionCommand, { kind: 'RecordGate' }>['result']) {
+  return { kind: 'RecordGate', gate, result, policyVersion: 1 } as const;
+}
+export function requestRun(run: string, purpose: RunPurpose) {
+  return { kind: 'RequestRun', ...runRequested(run, purpose).data } as const;
+}
+export function startAttempt(run: string, attempt: number, slot: string = place.slot) {
+  return { kind: 'StartAttempt', ...attemptStarted(run, attempt).data, slot } as const;
+}
+export function recordOutcome(run: string, attempt: number, outcome: RunOutcome, attemptsPerRun = 3) {
+  return { kind: 'RecordOutcome', ...attemptKey(run, attempt), outcome, attemptsPerRun } as const;
+}
+export function hold(holdId: string, source: HoldSource, operator: string | null = null) {
+  return { kind: 'Hold', holdId, source, reason: 'looks odd', operator, expiresAt: instant(86_400) } as const;
+}
+export function resolveHold(holdId: string, resolution: 'release' | 'reject') {
+  return { kind: 'ResolveHold', holdId, resolution, operator: 'olga', reason: 'looked at it' } as const;
+}
+export const conclude = { kind: 'Conclude', policy: activePolicy() } as const;

@@ -1,0 +1,178 @@
+import { expect } from 'chai';
+import { publicStatus } from '../../domain/submission/state.ts';
+import { givenSubmission as given } from './given-when-then.ts';
+import {
+  completed,
+  completedOutcome,
+  conclude,
+  contract,
+  contractResolved,
+  finding,
+  instant,
+  measurement,
+  measuring,
+  owner,
+  queued,
+  receipt,
+  received,
+  recordGate,
+  recordOutcome,
+  requestRun,
+  scoreOf,
+  scoring,
+  startAttempt,
+  waiting,
+} from './submission-examples.ts';
+
+describe('A submission', () => {
+  it('is received once; the same receipt again is already so', () => {
+    given()
+      .when({ kind: 'ReceiveSubmission', received: receipt })
+      .thenYields({ type: 'SubmissionReceived', data: receipt });
+    given(received).when({ kind: 'ReceiveSubmission', received: receipt }).thenYields();
+  });
+
+  it('is unknown to every other command before its receipt', () => {
+    given().when(conclude).thenRefused('unknownSubmission');
+    given().when({ kind: 'Withdraw', hotkey: owner }).thenRefused('unknownSubmission');
+  });
+
+  it('goes from its receipt to a published score', () => {
+    given(received)
+      .when(recordGate('contract', { kind: 'resolved', contract, gateVersion: 'contract-1' }))
+      .thenYields({ type: 'ContractResolved' });
+    given(...queued)
+      .when(requestRun('score', 'score'))
+      .thenYields({ type: 'RunRequested' });
+    given(...waiting)
+      .when(startAttempt('score', 1))
+      .thenYields({ type: 'AttemptStarted' })
+      .state((state) => expect(state.phase).to.equal('measuring'));
+    given(...measuring)
+      .when(recordOutcome('score', 1, completedOutcome))
+      .thenYields(
+        { type: 'AttemptCompleted' },
+        { type: 'RunConcluded', data: { run: 'score', conclusion: 'measured' } },
+      );
+    given(...scoring)
+      .when(conclude)
+      .thenYields(
+        { type: 'ScoreComputed', data: { run: 'score', score: scoreOf(measurement), policyVersion: 1 } },
+        { type: 'AttributionDecided', data: { decision: 'none' } },
+        { type: 'SubmissionCompleted', data: { finalScore: scoreOf(measurement).finalScore, deviceClass: 'cpu' } },
+      );
+    given(...completed)
+      .when(conclude)
+      .thenYields();
+  });
+
+  it('is pending until a lease, running until the verdict', () => {
+    const statuses = [received, queued, waiting, measuring, scoring, completed].map((history) => {
+      const { state } = given(...[history].flat());
+      return state.phase === 'absent' ? null : publicStatus(state);
+    });
+    expect(statuses).to.deep.equal(['pending', 'pending', 'pending', 'running', 'running', 'completed']);
+  });
+
+  it('is rejected by the first gate that fails, with rule and place', () => {
+    given(received)
+      .when(recordGate('contract', { kind: 'failed', gateVersion: 'contract-1', findings: [finding], evidence: null }))
+      .thenYields(
+        { type: 'GateFailed', data: { findings: [finding] } },
+        {
+          type: 'SubmissionRejected',
+          data: { reason: 'gateFailed', message: 'prism:contract-symbol (training.py:3): train is not callable' },
+        },
+      );
+  });
+
+  it('cuts what a gate says to what an event may carry', () => {
+    const long = { ...finding, explanation: 'x'.repeat(5_000) };
+    const findings = Array.from({ length: 150 }, () => long);
+    const { events } = given(received).when(
+      recordGate('contract', { kind: 'failed', gateVersion: 'contract-1', findings, evidence: null }),
+    );
+    const [failed] = events;
+    if (failed?.type !== 'GateFailed') return expect.fail('no GateFailed');
+    expect(failed.data.findings).to.have.length(100);
+    expect(failed.data.findings[0]?.explanation).to.have.length(2_000);
+  });
+
+  it('is never rejected by a gate that found nothing', () => {
+    given(received)
+      .when(recordGate('contract', { kind: 'failed', gateVersion: 'contract-1', findings: [], evidence: null }))
+      .thenRefused('notDue');
+  });
+
+  it('takes gates in their order only', () => {
+    const pass = { kind: 'passed', gateVersion: 'static-1', evidence: null } as const;
+    given(received).when(recordGate('static', pass)).thenRefused('notDue');
+    given(received, contractResolved).when(recordGate('static', pass)).thenYields({ type: 'GatePassed' });
+    given(...queued)
+      .when(recordGate('static', pass))
+      .thenYields();
+  });
+
+  it('never skips the contract, nor passes it without having resolved it', () => {
+    given(received)
+      .when(recordGate('contract', { kind: 'skipped', reason: 'off' }))
+      .thenRefused('notDue');
+    given(received)
+      .when(recordGate('contract', { kind: 'passed', gateVersion: '1', evidence: null }))
+      .thenRefused('notDue');
+    given(received, contractResolved)
+      .when(recordGate('static', { kind: 'resolved', contract, gateVersion: '1' }))
+      .thenRefused('notDue');
+  });
+
+  it('stays at a gate that could not answer, and counts how often', () => {
+    const deferral = (seconds: number) =>
+      recordGate('contract', { kind: 'deferred', reason: 'inspectorUnavailable', retryAt: instant(seconds) });
+    const first = given(received)
+      .when(deferral(2))
+      .thenYields({ type: 'GateDeferred', data: { deferral: 1 } });
+    const deferred = given(received, ...first.events);
+    deferred.when(deferral(2)).thenYields();
+    deferred
+      .when(deferral(6))
+      .thenYields({ type: 'GateDeferred', data: { deferral: 2, retryAt: instant(6) } })
+      .state((state) => expect(state).to.include({ phase: 'gate', gate: 'contract' }));
+    deferred
+      .when(recordGate('contract', { kind: 'resolved', contract, gateVersion: '1' }))
+      .thenYields({ type: 'ContractResolved' })
+      .state((state) => expect(state).to.deep.include({ gate: 'static', deferral: null }));
+  });
+
+  it('is withdrawn by its owner while it is pending, once', () => {
+    const withdrawal = { kind: 'Withdraw', hotkey: owner } as const;
+    const { events } = given(...waiting)
+      .when(withdrawal)
+      .thenYields({ type: 'SubmissionWithdrawn' }, { type: 'SubmissionRejected', data: { reason: 'withdrawn' } });
+    given(...waiting, ...events)
+      .when(withdrawal)
+      .thenYields();
+    given(...waiting)
+      .when({ kind: 'Withdraw', hotkey: 'somebody else' })
+      .thenRefused('notOwner');
+    given(...measuring)
+      .when(withdrawal)
+      .thenRefused('tooLate');
+  });
+
+  it('takes no attempt once it is withdrawn', () => {
+    const { events } = given(...waiting).when({ kind: 'Withdraw', hotkey: owner });
+    given(...waiting, ...events)
+      .when(startAttempt('score', 1))
+      .thenRefused('notDue');
+  });
+
+  it('has failed where nothing was covered, and is never scored', () => {
+    const nothing = { ...measurement, microNats: 0, coveredBytes: 0, uncoveredBytes: 100_000 };
+    const { events } = given(...measuring).when(
+      recordOutcome('score', 1, { ...completedOutcome, measurement: nothing }),
+    );
+    given(...measuring, ...events)
+      .when(conclude)
+      .thenYields({ type: 'SubmissionFailed', data: { reason: 'unscorable' } });
+  });
+});

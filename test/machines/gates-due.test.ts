@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { toDomainEvent } from '../../domain/event-catalog.ts';
+import type { EventLog } from '../../domain/ports/event-log.ts';
+import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import { contract, finding, hold, instant, receipt } from '../domain/submission-examples.ts';
+import { type Gates, passing, prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
+
+const resolution = { kind: 'resolved', gateVersion: '1' } as const;
+const halfCharacter = { ...contract, architectureId: '\ud800' };
+
+class InspectorUnavailableError extends Error {
+  override readonly name = 'InspectorUnavailableError';
+}
+
+describe('The process manager at a gate', () => {
+  const worlds: World[] = [];
+  const start = (log: EventLog, clock = { seconds: 0 }, gates: Gates = passing) => {
+    const world = startWorld(log, clock, gates);
+    worlds.push(world);
+    return world;
+  };
+  afterEach(async () => {
+    await Promise.all(worlds.splice(0).map(({ manager }) => manager.close()));
+  });
+
+  it('puts a gate that can’t answer off by growing delays, and never rejects for it', async () => {
+    const log = memoryEventLog();
+    await prepare(log);
+    const clock = { seconds: 0 };
+    const failing: Gates = { contract: () => Promise.reject(new InspectorUnavailableError('down')) };
+    const world = start(log, clock, failing);
+    for (let seconds = 0; seconds <= 3_000; seconds += 1) {
+      clock.seconds = seconds;
+      await world.step();
+    }
+    const deferrals = (await log.readStream(stream)).slice(1).map(({ envelope }) => toDomainEvent(envelope));
+    const delays: number[] = [];
+    let last = 0;
+    for (const { type, data } of deferrals) {
+      if (type !== 'GateDeferred') return expect.fail(type);
+      expect(data).to.include({ gate: 'contract', reason: 'inspectorUnavailable', deferral: delays.length + 1 });
+      const retry = (Date.parse(data.retryAt) - Date.parse(instant(0))) / 1_000;
+      delays.push(retry - last);
+      last = retry;
+    }
+    expect(delays).to.deep.equal([2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600, 600, 600]);
+    expect(world.faults).to.have.length(delays.length);
+
+    clock.seconds = last;
+    await start(log, clock).step();
+    expect((await typesIn(log)).at(-1)).to.equal('ContractResolved');
+  });
+
+  it('asks no gate before its time, though an old projection lists it', async () => {
+    const log = memoryEventLog();
+    await prepare(log);
+    let asked = 0;
+    const failing: Gates = {
+      contract: () => {
+        asked += 1;
+        return Promise.reject(new InspectorUnavailableError('down'));
+      },
+    };
+    await start(log, { seconds: 0 }, failing).step();
+    const hasty = start(log, { seconds: 1 }, failing);
+    await hasty.dueWork.catchUp();
+    hasty.dueWork.submissions = () => [receipt.submissionId];
+    expect(await hasty.manager.step()).to.equal(false);
+    expect(asked).to.equal(1);
+  });
+
+  it('rejects what a gate finds fault with, and looks at it no more', async () => {
+    const log = memoryEventLog();
+    await prepare(log);
+    const gates: Gates = {
+      contract: async () => ({ kind: 'failed', gateVersion: '1', findings: [finding], evidence: null }),
+    };
+    const world = start(log, { seconds: 0 }, gates);
+    await runToTheEnd(world);
+    expect(await typesIn(log)).to.deep.equal(['SubmissionReceived', 'GateFailed', 'SubmissionRejected']);
+  });
+
+  const unrecordable: readonly (readonly [string, Gates, string])[] = [
+    ['the submission refuses', { contract: async () => ({ kind: 'skipped', reason: 'by mistake' }) }, 'refusedWork'],
+    ['the log can’t hold', { contract: async () => ({ ...resolution, contract: halfCharacter }) }, 'notCanonical'],
+  ];
+  for (const [what, gates, reason] of unrecordable) {
+    it(`reports a verdict that ${what}, and puts the gate off`, async () => {
+      const log = memoryEventLog();
+      await prepare(log);
+      const world = start(log, { seconds: 0 }, gates);
+      await world.step();
+      const last = (await log.readStream(stream)).at(-1);
+      expect(last?.envelope.type).to.equal('GateDeferred');
+      expect(last?.envelope.data).to.include({ reason, retryAt: instant(2) });
+      expect(world.faults).to.have.length(1);
+    });
+  }
+
+  it('takes back no verdict where a hold came while the gate was at work', async () => {
+    const log = memoryEventLog();
+    await prepare(log);
+    const gates: Gates = {
+      contract: async () => {
+        const context = { causeId: 'hold', correlationId: receipt.submissionId, at: instant(0) };
+        await world.submissions.handle(stream, hold('h1', 'operator'), context);
+        return { kind: 'resolved', contract, gateVersion: '1' };
+      },
+    };
+    const world = start(log, { seconds: 0 }, gates);
+    await world.step();
+    expect(await typesIn(log)).to.deep.equal(['SubmissionReceived', 'SubmissionHeld']);
+    expect(world.faults).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,179 @@
+import { expect } from 'chai';
+import { toDomainEvent } from '../../domain/event-catalog.ts';
+import type { EventLog } from '../../domain/ports/event-log.ts';
+import { slotStream } from '../../domain/slot/events.ts';
+import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import { completedOutcome, crashOutcome, instant, owner, receipt } from '../domain/submission-examples.ts';
+import { prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
+
+const slot = slotStream('host', 'gpu0');
+
+describe('Leases', () => {
+  const worlds: World[] = [];
+  const start = (log: EventLog, clock = { seconds: 0 }) => {
+    const world = startWorld(log, clock);
+    worlds.push(world);
+    return world;
+  };
+  afterEach(async () => {
+    await Promise.all(worlds.splice(0).map(({ manager }) => manager.close()));
+  });
+
+  /** Past the gates, its run waiting, the slot leased. */
+  async function leased(devices?: readonly string[]) {
+    const log = memoryEventLog();
+    await prepare(log, devices);
+    const clock = { seconds: 0 };
+    const world = start(log, clock);
+    while (await world.step());
+    return { log, clock, world };
+  }
+
+  it('are granted once to a run that waits, on one slot of several', async () => {
+    const { log } = await leased(['gpu0', 'gpu1', 'gpu2']);
+    const grants = (await log.readAll(0, 1_000)).filter(({ envelope }) => envelope.type === 'LeaseGranted');
+    expect(grants.map(({ envelope }) => envelope.data)).to.deep.equal([
+      { submissionId: receipt.submissionId, run: 'score', attempt: 1, fencingToken: 1, deadlineAt: instant(1_980) },
+    ]);
+  });
+
+  it('of a dead executor end: first its attempt is aborted, then the slot is freed, then the next attempt gets it', async () => {
+    const { log, clock, world } = await leased();
+    await world.execute('dies');
+    const head = await log.head();
+    clock.seconds = 1_979;
+    expect(await world.step()).to.equal(false);
+    clock.seconds = 1_980;
+    expect(await world.step()).to.equal(true);
+    const news = await log.readAll(head, 10);
+    expect(news.map(({ envelope }) => envelope.type).slice(0, 2)).to.deep.equal(['AttemptAborted', 'LeaseExpired']);
+    while (await world.step());
+    const grant = (await log.readStream(slot)).at(-1);
+    expect(grant?.envelope.data).to.include({ attempt: 2, fencingToken: 2 });
+    await runToTheEnd(world);
+    expect((await typesIn(log)).at(-1)).to.equal('SubmissionCompleted');
+  });
+
+  it('that expired are taken up by the next process where this one dies in between', async () => {
+    const { log, clock, world } = await leased();
+    await world.execute('dies');
+    clock.seconds = 1_980;
+    const deadly: EventLog = {
+      ...log,
+      append: async (name, ...rest) => {
+        if (name === slot) throw new Error('killed');
+        return log.append(name, ...rest);
+      },
+    };
+    const dying = start(deadly, clock);
+    await dying.step();
+    expect(dying.faults).to.have.length.greaterThan(0);
+    expect((await typesIn(log)).at(-1)).to.equal('AttemptAborted');
+    expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseGranted');
+
+    const next = start(log, clock);
+    await next.step();
+    expect((await typesIn(log)).filter((type) => type === 'AttemptAborted')).to.have.length(1);
+    expect((await typesIn(log, slot)).filter((type) => type === 'LeaseExpired')).to.have.length(1);
+  });
+
+  it('that expired before their attempt began cost no attempt', async () => {
+    const { log, clock, world } = await leased();
+    clock.seconds = 1_980;
+    while (await world.step());
+    expect(await typesIn(log)).not.to.include('AttemptAborted');
+    const grant = (await log.readStream(slot)).at(-1);
+    expect(grant?.envelope.data).to.include({ attempt: 1, fencingToken: 2 });
+  });
+
+  it('run out three times: then the submission has failed by our fault, and no slot is leased for it', async () => {
+    const { log, clock, world } = await leased();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await world.execute('dies');
+      clock.seconds += 2_000;
+      while (await world.step());
+    }
+    const last = (await log.readStream(stream)).at(-1);
+    expect(last?.envelope).to.deep.include({ type: 'SubmissionFailed' });
+    expect(last?.envelope.data).to.include({ reason: 'attemptsExhausted' });
+    expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseExpired');
+  });
+
+  it('are freed by an attempt that failed, and by one whose submission was withdrawn meanwhile', async () => {
+    const failed = await leased();
+    await failed.world.execute(crashOutcome);
+    expect((await typesIn(failed.log)).at(-1)).to.equal('SubmissionFailed');
+    expect((await typesIn(failed.log, slot)).at(-1)).to.equal('LeaseReleased');
+
+    const withdrawn = await leased();
+    const context = { causeId: 'withdraw', correlationId: receipt.submissionId, at: instant(0) };
+    await withdrawn.world.submissions.handle(stream, { kind: 'Withdraw', hotkey: owner }, context);
+    await withdrawn.world.execute(completedOutcome);
+    expect(await typesIn(withdrawn.log)).not.to.include('AttemptStarted');
+    expect((await typesIn(withdrawn.log, slot)).at(-1)).to.equal('LeaseReleased');
+  });
+
+  it('are not granted to a submission that has ended, though an old projection still offers its run', async () => {
+    const log = memoryEventLog();
+    await prepare(log, []);
+    const world = start(log);
+    while (await world.step());
+    const context = { causeId: 'later', correlationId: receipt.submissionId, at: instant(0) };
+    const gpu = { executor: 'host', device: 'gpu0', deviceClass: 'gpu', cpuset: '0', memoryBytes: 1 } as const;
+    await world.slots.handle(slot, { kind: 'RegisterSlot', slot: gpu }, context);
+    await world.dueWork.catchUp();
+    await world.submissions.handle(stream, { kind: 'Withdraw', hotkey: owner }, { ...context, causeId: 'withdraw' });
+    expect(world.dueWork.waitingRuns(1)).to.have.length(1);
+    await world.manager.step();
+    expect(await typesIn(log, slot)).to.deep.equal(['SlotRegistered']);
+  });
+
+  it('granted twice for one attempt end well: one slot runs it, the other one’s expiry leaves it alone', async () => {
+    const { log, clock, world } = await leased(['gpu0', 'gpu1']);
+    await grantToo(log, world);
+    await world.execute('dies', 'gpu0');
+    clock.seconds = 200;
+    await world.step();
+    expect((await typesIn(log)).at(-1)).to.equal('AttemptStarted');
+    expect((await typesIn(log, slotStream('host', 'gpu1'))).at(-1)).to.equal('LeaseExpired');
+  });
+
+  it('are not granted on a slot of a device class that policy doesn’t score', async () => {
+    const log = memoryEventLog();
+    await prepare(log, []);
+    const world = start(log);
+    const cpu = { executor: 'host', device: 'cpu0', deviceClass: 'cpu', cpuset: '0', memoryBytes: 1 } as const;
+    const context = { causeId: 'cpu', correlationId: 'test', at: instant(0) };
+    await world.slots.handle(slotStream('host', 'cpu0'), { kind: 'RegisterSlot', slot: cpu }, context);
+    while (await world.step());
+    expect(await typesIn(log, slotStream('host', 'cpu0'))).to.deep.equal(['SlotRegistered']);
+  });
+
+  it('of one slot that can’t be read keep no other slot from its work', async () => {
+    const { log, clock, world } = await leased(['gpu0', 'gpu1']);
+    await grantToo(log, world);
+    clock.seconds = 1_980;
+    const broken: EventLog = {
+      ...log,
+      readStream: async (name, ...rest) => {
+        if (name === slot) throw new Error('unreadable');
+        return log.readStream(name, ...rest);
+      },
+    };
+    const other = start(broken, clock);
+    await other.step();
+    expect(other.faults.map(String)).to.include('Error: unreadable');
+    expect(await typesIn(log, slotStream('host', 'gpu1'))).to.include('LeaseExpired');
+  });
+});
+
+/** A second grant of the same attempt on `gpu1`, as two process managers with old projections may give it. */
+async function grantToo(log: EventLog, world: World): Promise<void> {
+  const context = { causeId: 'race', correlationId: receipt.submissionId, at: instant(0) };
+  const last = (await log.readStream(slot)).at(-1);
+  const grant = last === undefined ? undefined : toDomainEvent(last.envelope);
+  if (grant?.type !== 'LeaseGranted') throw new Error('gpu0 holds no lease');
+  const { submissionId, run, attempt } = grant.data;
+  const twice = { kind: 'GrantLease', submissionId, run, attempt, deadlineAt: instant(100) } as const;
+  await world.slots.handle(slotStream('host', 'gpu1'), twice, context);
+}

@@ -1,0 +1,129 @@
+import {
+  type FailureReason,
+  gateNames,
+  type HoldSource,
+  type RunPurpose,
+  rejectionReasons,
+  type SubmissionEvent,
+} from '../../domain/submission/events.ts';
+import { findRun } from '../../domain/submission/runs.ts';
+import type { SubmissionState } from '../../domain/submission/state.ts';
+import {
+  attemptAborted,
+  attemptCompleted,
+  attemptFailed,
+  attemptKey,
+  attemptStarted,
+  contractResolved,
+  fact,
+  finding,
+  gateSkipped,
+  held,
+  instant,
+  measurement,
+  owner,
+  received,
+  resolved,
+  runConcluded,
+  runRequested,
+  scoreOf,
+} from '../domain/submission-examples.ts';
+
+/**
+ * A bounded set of concrete events, of every type of the catalog, legal or not, to be tried in a state. Bounds: two runs (`score` and
+ * a `rerun`), two attempts of the score run and one of the rerun, one deferral of a gate, holds of the sources that a state tells apart.
+ */
+export function sampleEvents(state: SubmissionState): readonly SubmissionEvent[] {
+  return [...gateEvents(state), ...runEvents(state), ...verdicts, ...holdEvents(state)];
+}
+
+const mostAttempts = { score: 2, rerun: 1 } as const;
+const runNames = ['score', 'rerun'] as const;
+
+const gateFacts: readonly SubmissionEvent[] = gateNames.flatMap((gate) => [
+  gateSkipped(gate),
+  fact('GatePassed', { gate, gateVersion: '1', evidence: null, policyVersion: 1 }),
+  fact('GateFailed', { gate, gateVersion: '1', findings: [finding], evidence: null, policyVersion: 1 }),
+]);
+const deferrals: readonly SubmissionEvent[] = gateNames.map((gate) =>
+  fact('GateDeferred', { gate, reason: 'down', deferral: 1, retryAt: instant(2), policyVersion: 1 }),
+);
+
+function gateEvents(state: SubmissionState): readonly SubmissionEvent[] {
+  const isDeferred = state.phase === 'gate' && state.deferral !== null;
+  return [received, contractResolved, ...gateFacts, ...(isDeferred ? [] : deferrals)];
+}
+
+const purposes: readonly RunPurpose[] = ['score', 'heldOut', 'rerun'];
+const scoreRequests = purposes.map((purpose) => runRequested('score', purpose));
+const rerunRequests = [runRequested('rerun', 'score'), runRequested('rerun', 'rerun')];
+
+function runEvents(state: SubmissionState): readonly SubmissionEvent[] {
+  const runs = state.phase === 'absent' ? [] : state.runs;
+  const attempts = runNames.flatMap((run) => {
+    const last = findRun(runs, run)?.lastAttempt ?? 0;
+    const starts = [last, last + 1, last + 2].filter((attempt) => attempt >= 1 && attempt <= mostAttempts[run]);
+    return [...starts.map((attempt) => attemptStarted(run, attempt)), ...endings(run, Math.max(1, last))];
+  });
+  // Runs and traces of holds multiply: two runs are tried where no hold has left one.
+  const isTraced = state.phase !== 'absent' && (state.expiredHolds > 0 || state.publishBlind);
+  return [...scoreRequests, ...(isTraced ? [] : rerunRequests), ...attempts];
+}
+
+function endings(run: string, attempt: number): readonly SubmissionEvent[] {
+  const stale = { ...attemptKey(run, attempt), fencingToken: attempt + 7 };
+  const cancellation = { operator: 'olga', reason: 'host goes down' };
+  return [
+    attemptCompleted(run, attempt),
+    attemptFailed(run, attempt),
+    attemptAborted(run, attempt),
+    fact('AttemptCancelled', { ...attemptKey(run, attempt), ...cancellation }),
+    fact('AttemptCancelled', { ...stale, ...cancellation }),
+    runConcluded(run, 'measured'),
+    runConcluded(run, 'failed'),
+    runConcluded(run, 'exhausted'),
+    failed('exception', run),
+    failed('attemptsExhausted', run),
+    failed('unscorable', run),
+  ];
+}
+
+function failed(reason: FailureReason, run: string): SubmissionEvent {
+  return fact('SubmissionFailed', { reason, run, attempt: 1, where: null, message: 'it failed' });
+}
+
+const score = scoreOf(measurement);
+const verdicts: readonly SubmissionEvent[] = [
+  fact('ScoreComputed', { run: 'score', score, policyVersion: 1 }),
+  fact('ScoreComputed', { run: 'rerun', score, policyVersion: 1 }),
+  ...(['none', 'accept', 'reject'] as const).map((decision) =>
+    fact('AttributionDecided', { decision, reason: 'none', policyVersion: 1 }),
+  ),
+  fact('SubmissionCompleted', { finalScore: score.finalScore, deviceClass: 'cpu' }),
+  ...rejectionReasons.map((reason) => fact('SubmissionRejected', { reason, gate: null, message: 'no' })),
+  fact('SubmissionWithdrawn', { hotkey: owner }),
+  fact('ScoreVoided', { operator: 'olga', reason: 'leaked' }),
+  fact('ScoreRecomputed', { run: 'score', score, reason: 'season', policyVersion: 2 }),
+];
+
+/** The sources whose holds differ in a state. Holds that a gate asks for, elsewhere, are like an operator's. */
+function sourcesIn(state: SubmissionState): readonly HoldSource[] {
+  if (state.phase === 'gate') {
+    return state.gate === 'llm' || state.gate === 'duplicate' ? ['llm', 'duplicate'] : ['operator', 'llm'];
+  }
+  if (state.phase === 'measuring') return ['validatorDisagreement'];
+  if (state.phase === 'attributing') return ['attribution'];
+  return state.phase === 'scoring' ? ['integrity', 'operator'] : ['audit', 'integrity'];
+}
+
+function holdEvents(state: SubmissionState): readonly SubmissionEvent[] {
+  const mayExpire = state.phase === 'absent' || state.runs.length < 2 || state.phase === 'completed';
+  return [
+    ...sourcesIn(state).map((source) => held('h1', source)),
+    ...['h1', 'another'].flatMap((holdId) => [
+      resolved(holdId, 'release'),
+      resolved(holdId, 'reject'),
+      ...(mayExpire ? [fact('HoldExpired', { holdId })] : []),
+    ]),
+  ];
+}
