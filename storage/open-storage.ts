@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import type { Blobs } from '../domain/ports/blobs.ts';
+import type { EventLog } from '../domain/ports/event-log.ts';
+import { makeDurableFolder } from './durable-folder.ts';
+import { fileBlobs } from './file-blobs.ts';
+import { memoryBlobs } from './memory-blobs.ts';
+import { memoryEventLog } from './memory-event-log.ts';
+import { openSqliteEventLog } from './sqlite-event-log.ts';
+import { tieredBlobs } from './tiered-blobs.ts';
+
+/** `dataDir` is short for the url `sqlite:<dataDir>`. */
+export type StorageLocation = ({ readonly dataDir: string } | { readonly url: string }) & {
+  readonly readOnly?: boolean;
+};
+
+export type Storage = {
+  readonly log: EventLog;
+  readonly blobs: Blobs;
+  /** Size of the log's write-ahead file; 0 for logs without one. */
+  walBytes(): number;
+  close(): Promise<void>;
+};
+
+/** A storage url that names no adapter of this version. */
+export class UnsupportedStorageError extends Error {
+  override readonly name = 'UnsupportedStorageError';
+}
+
+/**
+ * Opens the event log and the blobs that belong to it. In a data folder: `events.sqlite`, which holds small blobs too,
+ * and `blobs/`, which holds large ones. Creates what is missing unless `readOnly`.
+ */
+export async function openStorage(location: StorageLocation): Promise<Storage> {
+  const folder = folderOf(location);
+  const readOnly = location.readOnly ?? false;
+  if (!readOnly) await makeDurableFolder(folder);
+  const log = openSqliteEventLog({ path: join(folder, 'events.sqlite'), readOnly });
+  const blobs = tieredBlobs(log.blobs, fileBlobs(join(folder, 'blobs')));
+  return { log, blobs, walBytes: log.walBytes, close: log.close };
+}
+
+/** Storage that is forgotten, for tests. Attachments are found among the blobs, as everywhere. */
+export function memoryStorage(): Storage {
+  const stored = new Map<string, Uint8Array>();
+  const log = memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes));
+  return { log, blobs: memoryBlobs(stored), walBytes: () => 0, close: log.close };
+}
+
+function folderOf(location: StorageLocation): string {
+  if ('dataDir' in location) return location.dataDir;
+  const [, scheme = '', rest = ''] = /^([a-z][a-z+]*):(.*)$/.exec(location.url) ?? [];
+  if (scheme === 'sqlite' && rest !== '') return rest;
+  if (/^(esdb|kurrentdb)(\+discover)?$/.test(scheme)) {
+    throw new UnsupportedStorageError(
+      `${scheme}: the EventStoreDB / KurrentDB adapter is not part of this version yet; use sqlite:<data folder>`,
+    );
+  }
+  throw new UnsupportedStorageError('a storage url is sqlite:<data folder>');
+}

@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memoryStorage } from '../../storage/open-storage.ts';
+import { openSqliteEventLog } from '../../storage/sqlite-event-log.ts';
+import { describeEventLogContract } from './event-log-contract.ts';
+
+describeEventLogContract('sqlite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'prism-storage-'));
+  const log = openSqliteEventLog({ path: join(folder, 'events.sqlite') });
+  return {
+    log,
+    blobs: log.blobs,
+    async dispose() {
+      await log.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+});
+
+describeEventLogContract('memory', async () => {
+  const { log, blobs, close } = memoryStorage();
+  return { log, blobs, dispose: close };
+});
