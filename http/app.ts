@@ -1,0 +1,74 @@
+import Router from '@koa/router';
+import Koa from 'koa';
+import { answerProblems, type ReportedFault } from './answer-problems.ts';
+import { authenticate } from './authenticate.ts';
+import { problem } from './problem.ts';
+import type { ReceiveDependencies } from './receive-bundle.ts';
+import { getCurrentEpoch } from './routes/get-current-epoch.ts';
+import { getEpochs } from './routes/get-epochs.ts';
+import { getEvalJobs } from './routes/get-eval-jobs.ts';
+import { getGpuStatus } from './routes/get-gpu-status.ts';
+import { getHealth, type HealthDependencies } from './routes/get-health.ts';
+import { getLeaderboard } from './routes/get-leaderboard.ts';
+import { type GetSubmissionDependencies, getSubmission } from './routes/get-submission.ts';
+import { getSubmissionEvents } from './routes/get-submission-events.ts';
+import { getVersion, type VersionDependencies } from './routes/get-version.ts';
+import { getWeights } from './routes/get-weights.ts';
+import { postBridgeSubmission } from './routes/post-bridge-submission.ts';
+
+type DependenciesOf<Route extends (deps: never) => unknown> = Parameters<Route>[0];
+
+/** What the routes need, each its own part; nothing here is opened or closed by `http`. */
+export type AppDependencies = {
+  readonly sharedToken: string | null;
+  readonly reportFault: (fault: ReportedFault) => void;
+  readonly newId: () => string;
+  readonly health: HealthDependencies;
+  readonly version: VersionDependencies;
+  readonly receive: ReceiveDependencies;
+  readonly submission: GetSubmissionDependencies;
+  readonly events: DependenciesOf<typeof getSubmissionEvents>;
+  readonly board: DependenciesOf<typeof getLeaderboard> & DependenciesOf<typeof getWeights>;
+  readonly epochs: DependenciesOf<typeof getEpochs>;
+  readonly work: DependenciesOf<typeof getEvalJobs> & DependenciesOf<typeof getGpuStatus>;
+};
+
+/** The HTTP face. One line a route; what each does is in the file of its name. */
+export function createApp(deps: AppDependencies): Koa {
+  const app = new Koa();
+  const router = new Router();
+  router.get('/health', getHealth(deps.health));
+  router.get('/version', getVersion(deps.version));
+  router.get('/v1/submissions/:id', getSubmission(deps.submission));
+  router.get('/v1/submissions/:id/events', getSubmissionEvents(deps.events));
+  router.get('/v1/leaderboard', getLeaderboard(deps.board));
+  router.get('/v1/epochs', getEpochs(deps.epochs));
+  router.get('/v1/epochs/current', getCurrentEpoch(deps.epochs));
+  router.get('/v1/health/eval-jobs', getEvalJobs(deps.work));
+  router.get('/v1/gpu/status', getGpuStatus(deps.work));
+
+  const internal = authenticate(deps.sharedToken);
+  router.post('/internal/v1/bridge/submissions', internal, postBridgeSubmission(deps.receive));
+  router.get('/internal/v1/get_weights', internal, getWeights(deps.board));
+
+  app.use(answerProblems(deps));
+  app.use(nothingServed);
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  // Whatever a handler throws is answered above; Koa reports here what breaks afterwards. A client that went away isn't our fault.
+  app.on('error', (error, ctx?: Koa.Context) => {
+    if (ctx?.req.socket.destroyed !== true) {
+      deps.reportFault({ traceId: deps.newId(), method: ctx?.method ?? '', path: ctx?.path ?? '', error });
+    }
+  });
+  return app;
+}
+
+/** What no route answered. Koa's router only sets a bare status for it. */
+async function nothingServed(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+  await next();
+  if (ctx.body !== undefined && ctx.body !== null) return;
+  if (ctx.status === 404) throw problem('notFound', `Nothing is served at ${ctx.path}.`);
+  if (ctx.status === 405) throw problem('methodNotAllowed', 'The Allow header names the methods that are.');
+  if (ctx.status === 501) throw problem('notImplemented', 'This server does not know the method.');
+}

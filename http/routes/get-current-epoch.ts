@@ -1,0 +1,14 @@
+import type { Middleware } from 'koa';
+import type { ActivePolicy } from '../../domain/policy/policy.ts';
+import { epochAt } from '../epoch.ts';
+
+/** `GET /v1/epochs/current` */
+export function getCurrentEpoch(deps: {
+  readonly policy: () => Promise<ActivePolicy>;
+  readonly now: () => Date;
+}): Middleware {
+  return async (ctx) => {
+    const { policy } = await deps.policy();
+    ctx.body = { epoch_id: epochAt(deps.now(), policy), epoch_seconds: policy.epochSeconds };
+  };
+}

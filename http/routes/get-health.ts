@@ -1,0 +1,56 @@
+import type { Middleware } from 'koa';
+import type { ProjectionStatus } from '../../projections/projection-status.ts';
+
+export type HealthDependencies = {
+  readonly slug: string;
+  readonly version: string;
+  /** Position of the log's newest event; throws when the log can't be asked. */
+  readonly head: () => Promise<number>;
+  readonly projectionStatuses: (head: number) => readonly ProjectionStatus[];
+  readonly slots: () => readonly { readonly quarantine: string | null; readonly submissionId: string | null }[];
+};
+
+/**
+ * `GET /health`: 200 while requests are served, `degraded` when something behind the API needs a person, and 503 when
+ * the log can't be asked. Details name what it is.
+ */
+export function getHealth(deps: HealthDependencies): Middleware {
+  return async (ctx) => {
+    const head = await deps.head().catch(() => null);
+    const readiness = head === null ? { status: 'unavailable', reasons: ['logUnavailable'] } : readinessOf(deps, head);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = head === null ? 503 : 200;
+    ctx.body = { slug: deps.slug, version: deps.version, ...readiness };
+  };
+}
+
+function readinessOf({ projectionStatuses, slots }: HealthDependencies, head: number) {
+  const projections = projectionStatuses(head);
+  const registered = slots();
+  const poisoned = projections
+    .filter(({ state }) => state === 'poisoned')
+    .map(({ name }) => `projectionPoisoned:${name}`);
+  const reasons = [...poisoned, ...(registered.length === 0 ? ['noSlotRegistered'] : [])];
+  return {
+    status: reasons.length === 0 ? 'ok' : 'degraded',
+    reasons,
+    log: { head },
+    projections: projections.map(toBody),
+    executor: {
+      slots: registered.length,
+      leased: registered.filter(({ submissionId }) => submissionId !== null).length,
+      quarantined: registered.filter(({ quarantine }) => quarantine !== null).length,
+    },
+  };
+}
+
+function toBody({ name, version, state, position, lag, poison }: ProjectionStatus) {
+  return {
+    name,
+    version,
+    state,
+    position,
+    lag,
+    poison: poison === null ? null : { position: poison.position, event_id: poison.eventId, error: poison.error },
+  };
+}

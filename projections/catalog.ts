@@ -1,0 +1,24 @@
+import { dueSubmissionsProjection } from './due-submissions.ts';
+import { epochsProjection } from './epochs.ts';
+import { evalJobsProjection } from './eval-jobs.ts';
+import { gpuLeasesProjection } from './gpu-leases.ts';
+import { minersProjection } from './miners.ts';
+import type { Projection } from './projection.ts';
+import { scoresProjection } from './scores.ts';
+import { submissionsProjection } from './submissions.ts';
+
+/** Every read model there is, one file each. */
+export const projections: readonly Projection[] = [
+  submissionsProjection,
+  minersProjection,
+  evalJobsProjection,
+  gpuLeasesProjection,
+  scoresProjection,
+  epochsProjection,
+  dueSubmissionsProjection,
+];
+
+/** The read model of that name, or undefined. */
+export function findProjection(name: string): Projection | undefined {
+  return projections.find((projection) => projection.name === name);
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { RecordedEvent } from '../domain/event.ts';
+import type { EventLog, Subscription } from '../domain/ports/event-log.ts';
+import { applyPage, parsedOnce, prepareTarget, type Target } from './apply-page.ts';
+import type { ProjectionDatabase } from './database.ts';
+import { positionWaiters } from './position-waiters.ts';
+import type { PageEvent, Projection } from './projection.ts';
+import { expectLive, projectionVersions } from './versions.ts';
+
+/**
+ * The loop that keeps the live read models up to date: subscribe after the lowest stored position, apply each chunk
+ * to all of them in one transaction together with their positions, start again from what is stored when anything goes wrong.
+ *
+ * Which version is live is asked in every transaction, so a rebuild in another process may swap at any moment.
+ *
+ * Does not build versions (`rebuild.ts`), skip poison, or cause anything outside its own file.
+ */
+export type Projector = {
+  /** Every projection that isn't poisoned has folded at least up to here. */
+  position(): number;
+  /** True once `position` is folded; false after `timeoutMs`, or when the projector is closed before. */
+  waitFor(position: number, timeoutMs: number): Promise<boolean>;
+  /** Stops after the chunk in hand. */
+  close(): Promise<void>;
+};
+
+export type ProjectorOptions = {
+  readonly db: ProjectionDatabase;
+  readonly log: Pick<EventLog, 'subscribe'>;
+  readonly projections: readonly Projection[];
+  /** The log or the disk failed; the projector tries again by itself. */
+  readonly onFault: (error: unknown) => void;
+  readonly retryDelayMs?: number;
+};
+
+/** Small enough that HTTP on the same event loop doesn't wait for more than a few milliseconds. */
+const chunkSize = 128;
+const defaultRetryDelayMs = 500;
+
+/** A version lies behind what was delivered: a swap put an older one in place. The loop starts again from there. */
+class RewoundError extends Error {
+  override readonly name = 'RewoundError';
+}
+
+/** Expects every projection to have a live version (`ensureLive`). */
+export function startProjector(options: ProjectorOptions): Projector {
+  const { log, onFault, retryDelayMs = defaultRetryDelayMs } = options;
+  const live = liveTargets(options);
+  const waiters = positionWaiters(live.lowestPosition());
+  const closing = new AbortController();
+  let subscription: Subscription | null = null;
+
+  async function follow(): Promise<void> {
+    let delivered = live.lowestPosition();
+    subscription = log.subscribe(delivered, async (page) => {
+      for (let start = 0; start < page.length && !closing.signal.aborted; start += chunkSize) {
+        if (start > 0) await setImmediate();
+        delivered = live.apply(page.slice(start, start + chunkSize), delivered);
+        waiters.reached(delivered);
+      }
+    });
+    await subscription.ended;
+  }
+
+  async function run(): Promise<void> {
+    while (!closing.signal.aborted) {
+      try {
+        await follow();
+      } catch (error) {
+        if (error instanceof RewoundError) continue;
+        onFault(error);
+      }
+      await delay(retryDelayMs, undefined, { signal: closing.signal, ref: false }).catch(() => {});
+    }
+  }
+
+  const running = run();
+  return {
+    position: waiters.position,
+    waitFor: waiters.waitFor,
+    async close() {
+      closing.abort();
+      waiters.close();
+      await subscription?.close();
+      await running;
+    },
+  };
+}
+
+function liveTargets({ db, projections }: ProjectorOptions) {
+  const versions = projectionVersions(db);
+  const targets = new Map<string, Target>();
+
+  function targetOf(projection: Projection, version: number): Target {
+    const known = targets.get(projection.name);
+    if (known?.version === version) return known;
+    const target = prepareTarget(db, projection, version);
+    targets.set(projection.name, target);
+    return target;
+  }
+
+  function applyTo(projection: Projection, page: readonly PageEvent[], delivered: number): void {
+    const row = expectLive(versions, projection);
+    if (row.poison === null && row.position < delivered) throw new RewoundError(projection.name);
+    applyPage(db, versions, targetOf(projection, row.version), row, page);
+  }
+
+  const applyToAll = db.transaction((page: readonly PageEvent[], delivered: number) => {
+    for (const projection of projections) applyTo(projection, page, delivered);
+  });
+
+  return {
+    /** Applies a chunk that follows on `delivered`, and returns how far it reaches. */
+    apply(chunk: readonly RecordedEvent[], delivered: number): number {
+      applyToAll.immediate(parsedOnce(chunk), delivered);
+      return chunk.at(-1)?.position ?? delivered;
+    },
+    lowestPosition(): number {
+      const rows = projections.flatMap(({ name }) => versions.live(name) ?? []);
+      const running = rows.filter(({ poison }) => poison === null);
+      // Where all are poisoned, follow on from the furthest, so that a mended version is noticed.
+      if (running.length === 0) return Math.max(0, ...rows.map(({ position }) => position));
+      return Math.min(...running.map(({ position }) => position));
+    },
+  };
+}
