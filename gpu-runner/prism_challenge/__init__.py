@@ -1,0 +1,1 @@
+"""The name that bundles import the challenge's types by."""

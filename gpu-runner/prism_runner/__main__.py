@@ -1,0 +1,57 @@
+"""`python3 -m prism_runner referee|contestant|inspector`: picks the role and runs its steps.
+
+Each role imports only what it needs: the inspector never loads torch, the referee never loads the adapter.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def referee(arguments: list[str]) -> int:
+    """Serve one attempt and write its record and manifest."""
+    from prism_runner.referee import Places, run
+
+    parser = argparse.ArgumentParser(prog="prism_runner referee")
+    parser.add_argument("--attempt-dir", type=Path, default=Path("/attempt"))
+    parser.add_argument("--channel-dir", type=Path, default=Path("/channel"))
+    parser.add_argument("--data-dir", type=Path, default=Path("/data"))
+    parser.add_argument("--tokenizers-dir", type=Path, default=Path("/tokenizers"))
+    given = parser.parse_args(arguments)
+    return run(Places(given.attempt_dir, given.channel_dir, given.data_dir, given.tokenizers_dir))
+
+
+def contestant(arguments: list[str]) -> int:
+    """Give the submitted scripts their ctx and answer the referee's frames."""
+    from prism_runner.contestant import Places, run
+
+    parser = argparse.ArgumentParser(prog="prism_runner contestant")
+    parser.add_argument("--channel-dir", type=Path, default=Path("/channel"))
+    parser.add_argument("--work-dir", type=Path, default=Path("/work"))
+    parser.add_argument("--artifacts-dir", type=Path, default=Path("/artifacts"))
+    given = parser.parse_args(arguments)
+    return run(Places(given.channel_dir, given.work_dir, given.artifacts_dir))
+
+
+def inspector(arguments: list[str]) -> int:
+    """Parse bundles line by line and execute nothing."""
+    from prism_runner.inspector import run
+
+    argparse.ArgumentParser(prog="prism_runner inspector").parse_args(arguments)
+    return run(sys.stdin.buffer, sys.stdout.buffer)
+
+
+ROLES: dict[str, Callable[[list[str]], int]] = {"referee": referee, "contestant": contestant, "inspector": inspector}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the role named first; 2 when there is none of that name."""
+    if not arguments or arguments[0] not in ROLES:
+        print(f"usage: python3 -m prism_runner {'|'.join(ROLES)}", file=sys.stderr)
+        return 2
+    return ROLES[arguments[0]](arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""The contestant's side of the protocol: opens iterators, answers frames, yields released batches.
+
+It runs in the process of the submitted code, so the referee trusts none of it. It is strict all the same: a rule
+that is broken by accident should be named at the line that broke it.
+"""
+
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from prism_runner.channel import Channel
+from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
+from prism_runner.determinism import WarningWatch
+from prism_runner.fields import Fields
+from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.tokenizers import VOCAB
+
+PATIENCE_SECONDS = 3600.0  # a referee that judges a large frame is slow; one that is gone closes the channel
+LARGEST_FRAME_BYTES = 4 << 24
+
+DTYPE_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+
+
+class Adapter:
+    """One conversation with the referee, from `ready` to `bye`."""
+
+    def __init__(self, channel: Channel, slots: list[Tensor], max_parameters: int, device: str) -> None:
+        """`slots` are the memory file's parts, as uint8 tensors over the shared mapping."""
+        self._channel = channel
+        self._slots = slots
+        self._max_parameters = max_parameters
+        self._device = device
+        self._iterators = 0  # how often iter_train_batches was called: only the newest one lives
+        self._model: Module | None = None
+        self.parameters = 0  # the largest count seen: of models built, and of the one that predicts
+        self.watch = WarningWatch()
+
+    def say(self, kind: str, **fields: object) -> None:
+        """Send one message."""
+        self._channel.send({"kind": kind, **fields}, time.monotonic() + PATIENCE_SECONDS)
+
+    def hear(self, *kinds: str) -> tuple[Fields, bytearray]:
+        """The next message, which must be of one of the kinds. `bye` means that the attempt is over."""
+        header, body = self._channel.receive(time.monotonic() + PATIENCE_SECONDS, {"frame": LARGEST_FRAME_BYTES})
+        if header["kind"] not in kinds:
+            raise ContractError(f"the referee ended the attempt (`{header['kind']}`)")
+        return header, body
+
+    def weigh(self, model: Module) -> None:
+        """Count the model's realised parameters and buffers. Raises ParameterCapError."""
+        self.parameters = max(self.parameters, count_parameters(model))
+        if self.parameters > self._max_parameters:
+            raise ParameterCapError(
+                f"{self.parameters} parameters and buffer elements, the cap is {self._max_parameters}"
+            )
+
+    def batches(
+        self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None
+    ) -> Iterator[PrismBatch]:
+        """Open an iterator, at once; the one before it is dead. Raises ContractError when the referee refuses."""
+        if not isinstance(model, Module):
+            raise ContractError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module")
+        if tokenizer is not None and not isinstance(tokenizer, ReferenceTokenizer):
+            kind = type(tokenizer).__name__
+            raise ContractError(f"tokenizer is a {kind}; it must be what ctx.reference_tokenizer returned, or None")
+        self.weigh(model)
+        self._iterators += 1
+        self._model = model
+        shape = {"batchSize": batch_size, "seqLen": seq_len, "tokenizer": tokenizer.name if tokenizer else None}
+        self.say("open", **shape, parameters=self.parameters)
+        answer, _ = self.hear("opened", "refused")
+        if answer["kind"] == "refused":
+            raise ContractError(str(answer["reason"]))
+        return self._iterate(model, self._iterators)
+
+    def _iterate(self, model: Module, iterator: int) -> Iterator[PrismBatch]:
+        while True:
+            if iterator != self._iterators:
+                raise ContractError("this iterator is dead: iter_train_batches was called again")
+            batch = self._next_batch(model)
+            if batch is None:
+                return
+            yield batch
+
+    def _next_batch(self, model: Module) -> PrismBatch | None:
+        """Answer frames until the batch is released; None at the end of the stream."""
+        self.say("next")
+        state: ModelState | None = None
+        tokens = torch.empty(0)
+        while True:
+            header, body = self.hear("frame", "release", "end")
+            if header["kind"] == "end":
+                return None
+            state = state or ModelState(model)
+            state.put_back()
+            if header["kind"] == "release":
+                return PrismBatch(tokens, float(str(header["progress"])))
+            shape = (int(str(header["rows"])), int(str(header["length"])))
+            tokens = torch.frombuffer(body, dtype=torch.int32).to(self._device, torch.int64).view(shape)
+            logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
+            self.weigh(model)  # lazy modules are realised now
+            self._send_logits(int(str(header["id"])), logits)
+
+    def _send_logits(self, frame: int, logits: Tensor) -> None:
+        """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
+        flat = logits.reshape(-1, logits.shape[-1])
+        row_bytes = flat.shape[1] * flat.element_size()
+        step = self._slots[0].numel() // row_bytes
+        taken = 0
+        for index, start in enumerate(range(0, flat.shape[0], step)):
+            if index >= len(self._slots):
+                self.hear("took")
+                taken += 1
+            part = flat[start : start + step]
+            slot = index % len(self._slots)
+            target = self._slots[slot][: part.shape[0] * row_bytes].view(logits.dtype).view(part.shape)
+            target.copy_(part)
+            dtype = DTYPE_NAMES[logits.dtype]
+            self.say("logits", id=frame, dtype=dtype, start=start, count=part.shape[0], slot=slot)
+        for _ in range(-(-flat.shape[0] // step) - taken):
+            self.hear("took")
+
+
+def reference_tokenizer(name: str) -> ReferenceTokenizer:
+    """The handle of that name. Raises ContractError."""
+    if name not in VOCAB:
+        raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(VOCAB)}")
+    return ReferenceTokenizer(name, VOCAB[name])

@@ -1,0 +1,164 @@
+"""The contestant: gives the submitted scripts their ctx, in a container with nothing to steal.
+
+Steps, in this order: connect, take hello, unpack the bundle, turn fd 1 to stderr, force determinism, say ready, import
+the scripts, train, say how it ended. Submitted code runs only after `ready`.
+"""
+
+import contextlib
+import mmap
+import os
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from prism_runner import bundle, determinism
+from prism_runner.adapter import Adapter, reference_tokenizer
+from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
+from prism_runner.context import ContractError, ParameterCapError, PrismContext
+from prism_runner.fields import Fields, integer, nested, seconds, text
+from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
+
+CONNECT_SECONDS = 300.0
+HELLO_SECONDS = 60.0
+LARGEST_BUNDLE_BYTES = 64 << 20
+DEFAULT_BATCH_SIZE = 8
+LARGEST = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Places:
+    """What this container has."""
+
+    channel: Path  # the referee's socket is here; read-only
+    work: Path  # tmpfs: the bundle, and the empty folders
+    artifacts: Path  # tmpfs: ctx.artifacts_dir
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The referee's first message."""
+
+    context: Fields  # values of ctx
+    architecture: Fields  # entrypoint and symbol
+    training: Fields  # entrypoint and symbol
+    bundle: bytes  # canonical form
+    slots: list[Tensor]  # the memory file's parts
+
+
+def run(places: Places) -> int:
+    """One attempt. The exit code says nothing: the referee has heard how it ended."""
+    channel = connect(places.channel, time.monotonic() + CONNECT_SECONDS)
+    hello = take_hello(channel)
+    root = unpack(places, hello.bundle)
+    os.dup2(2, 1)  # what submitted code prints goes to the log
+    determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
+    device = text(hello.context, "device")
+    adapter = Adapter(channel, hello.slots, integer(hello.context, "maxParameters", 1, LARGEST), device)
+    adapter.say("ready", parameters=0)
+    try:
+        train(places, hello, root, adapter)
+        adapter.say("finish", parameters=adapter.parameters, deterministic=adapter.watch.deterministic)
+    except (ChannelClosed, ChannelTimeout):
+        return 1  # nobody is left to tell
+    except BaseException as error:  # SystemExit too is how submitted code ended
+        traceback.print_exc()
+        say_failed(adapter, root, error)
+    wait_for_bye(adapter)
+    return 0
+
+
+def take_hello(channel: Channel) -> Hello:
+    """Hello, the bundle, and the memory file."""
+    deadline = time.monotonic() + HELLO_SECONDS
+    header, body, descriptor = channel.receive_with_descriptor(deadline, {"hello": LARGEST_BUNDLE_BYTES})
+    integer(header, "protocol", 1, 1)
+    slots, slot_bytes = integer(header, "slots", 1, 64), integer(header, "slotBytes", 1, LARGEST)
+    shared = mmap.mmap(descriptor, slots * slot_bytes)
+    os.close(descriptor)
+    whole = torch.frombuffer(shared, dtype=torch.uint8)
+    parts = [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
+    context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
+    return Hello(context, architecture, training, bytes(body), parts)
+
+
+def unpack(places: Places, raw: bytes) -> Path:
+    """The bundle under work/bundle, and the two empty folders that ctx names."""
+    root = places.work / "bundle"
+    root.mkdir()
+    bundle.unpack(bundle.parse_canonical(raw), root)
+    for name in ("data", "tokenizers"):
+        (places.work / name).mkdir(mode=0o555)
+    return root
+
+
+def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
+    """Import both scripts and run `train(ctx)`."""
+    entrypoints = [text(role, "entrypoint") for role in (hello.architecture, hello.training)]
+    make_importable(root, entrypoints)
+    build = load_symbol(root, entrypoints[0], text(hello.architecture, "symbol"))
+    loop = load_symbol(root, entrypoints[1], text(hello.training, "symbol"))
+
+    def build_model(ctx: PrismContext) -> Module:
+        model = build(ctx)
+        if not isinstance(model, Module):
+            raise ContractError(f"build_model returned {type(model).__name__}; it must be a torch.nn.Module")
+        adapter.weigh(model)
+        return model
+
+    returned = loop(make_context(places, hello.context, adapter, build_model))
+    if isinstance(returned, Coroutine):
+        raise ContractError("train(ctx) is async: calling it runs nothing")
+
+
+def make_context(
+    places: Places, values: Fields, adapter: Adapter, build_model: Callable[[PrismContext], Module]
+) -> PrismContext:
+    """ctx: the referee's values, the launcher's rank, and this container's paths."""
+    max_seq_len = integer(values, "maxSeqLen", 1, LARGEST)
+    token_budget = integer(values, "tokenBudget", 1, LARGEST)
+    return PrismContext(
+        vocab_size=integer(values, "vocabSize", 1, LARGEST),
+        max_seq_len=max_seq_len,
+        max_layers=integer(values, "maxLayers", 1, LARGEST),
+        max_params=integer(values, "maxParameters", 1, LARGEST),
+        seed=integer(values, "seed", 0, 2**31 - 1),
+        device=text(values, "device"),
+        world_size=integer(values, "worldSize", 1, 1),
+        rank=int(os.environ.get("RANK", "0")),
+        local_rank=int(os.environ.get("LOCAL_RANK", "0")),
+        distributed_backend=text(values, "backend"),
+        artifacts_dir=str(places.artifacts),
+        data_dir=str(places.work / "data"),
+        reference_tokenizer_dir=str(places.work / "tokenizers"),
+        token_budget=token_budget,
+        step_budget=-(-token_budget // (DEFAULT_BATCH_SIZE * max_seq_len)),
+        budget_seconds=seconds(values, "budgetSeconds"),
+        resume_checkpoint_dir="",
+        is_resume=False,
+        attempt=1,
+        _build_model=build_model,
+        _reference_tokenizer=reference_tokenizer,
+        _batches=adapter.batches,
+    )
+
+
+def say_failed(adapter: Adapter, root: Path, error: BaseException) -> None:
+    """Tell the referee what ended the run, and where in the bundle."""
+    verdict = "exception"
+    if isinstance(error, ContractError):
+        verdict = "parameterCap" if isinstance(error, ParameterCapError) else "contract"
+    message = str(error) if isinstance(error, ContractError) else last_words(error)
+    with contextlib.suppress(ChannelClosed, ChannelTimeout):  # a referee that is gone knows already
+        adapter.say("failed", verdict=verdict, where=where_in(root, error), message=message)
+
+
+def wait_for_bye(adapter: Adapter) -> None:
+    """Stay until the referee has read the last message."""
+    with contextlib.suppress(ChannelClosed, ChannelTimeout, ContractError):
+        adapter.hear("bye")

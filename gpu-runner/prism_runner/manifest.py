@@ -1,0 +1,153 @@
+"""The run manifest (`prism_run_manifest.v2`): the facts of an attempt, written by the referee alone."""
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from prism_runner.code_length import MICRO_NATS, uniform_cost
+from prism_runner.outcome import Outcome
+from prism_runner.record import Ledger, Totals
+from prism_runner.spec import RunSpec
+from prism_runner.tokenizers import VOCAB
+
+MOST_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the contestant said of itself: reported, never scored."""
+
+    parameters: int = 0  # parameters and buffers, the last number claimed
+    deterministic: bool = False  # no operation warned that it has no deterministic form
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Where the wall clock's seconds went."""
+
+    setup: float = 0.0  # from hello to the first open
+    frames: float = 0.0  # asking, answering and judging frames
+    training: float = 0.0  # between a release and the next request
+    total: float = 0.0  # from hello to the end
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that a manifest says of the run itself."""
+
+    ledger: Ledger | None  # None: the stream was never loaded
+    totals: Totals | None  # None with the ledger
+    claims: Claims  # of the contestant
+    spent: Spent  # seconds
+    stopped_by_clock: bool  # the budget ended the stream
+
+
+def manifest(
+    spec: RunSpec, outcome: Outcome, measured: Measured, record_digest: str | None, xz_bytes: int
+) -> dict[str, object]:
+    """The manifest as JSON values."""
+    ledger, vocab = measured.ledger, VOCAB[spec.tokenizer]
+    step0 = _nats_a_token(ledger, 0, vocab) if ledger and ledger.rows else None
+    return {
+        "schema": "prism_run_manifest.v2",
+        "provenance": _provenance(spec),
+        "outcome": outcome.as_json(),
+        "recordDigest": record_digest,
+        "xzBytes": xz_bytes,
+        "metrics": _metrics(measured, step0, vocab),
+        "heldout": None,
+        "anti_cheat": {
+            "step0_anomaly": step0 is not None and step0 < 0.5 * math.log(vocab),
+            "nan_inf_detected": ledger is not None and ledger.unusable_batches > 0,
+            "causality": None,
+            "blind_mean": None,
+            "seed_audit": None,
+        },
+        "compute": _compute(measured),
+        "deterministic": measured.claims.deterministic,
+        "stoppedByClock": measured.stopped_by_clock,
+        "score": {
+            "schema": "prism_score.v2",
+            "primary_metric": "prequential_bpb",
+            "lower_is_better": True,
+            "miner_reported_ignored": True,
+        },
+    }
+
+
+def _provenance(spec: RunSpec) -> Mapping[str, object]:
+    return {
+        "submissionId": spec.submission_id,
+        "run": spec.run,
+        "purpose": spec.purpose,
+        "attempt": spec.attempt,
+        "fencingToken": spec.fencing_token,
+        "codeHash": spec.code_hash,
+        "seed": spec.seed,
+        "runnerDigest": spec.runner_digest,
+        "dataDigest": spec.data_digest,
+        "tokenizersDigest": spec.tokenizers_digest,
+        "platform": {
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+            "cpu": _cpu_model(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+            "threads": spec.threads,
+            "device": spec.device,
+        },
+    }
+
+
+def _cpu_model() -> str:
+    """The first `model name` of /proc/cpuinfo, or the machine type where there is none."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _metrics(measured: Measured, step0: float | None, vocab: int) -> Mapping[str, object]:
+    ledger, total = measured.ledger, measured.totals
+    indices = curve_indices(len(ledger.rows)) if ledger else []
+    return {
+        "sum_neg_log_likelihood_nats": total.micro_nats / MICRO_NATS if total else 0,
+        "covered_bytes": total.covered_bytes if total else 0,
+        "predicted_tokens": total.predicted_tokens if total else 0,
+        "step0_loss": step0,
+        "online_loss": [_nats_a_token(ledger, index, vocab) for index in indices] if ledger else [],
+        "covered_bytes_cumulative": [ledger.covered_bytes[index] for index in indices] if ledger else [],
+    }
+
+
+def curve_indices(batches: int) -> list[int]:
+    """At most 500 batches, evenly spaced, the first and the last among them."""
+    if batches <= MOST_POINTS:
+        return list(range(batches))
+    return [point * (batches - 1) // (MOST_POINTS - 1) for point in range(MOST_POINTS)]
+
+
+def _nats_a_token(ledger: Ledger, index: int, vocab: int) -> float:
+    """Mean cost of a batch's predicted tokens; its lane-first tokens, which nobody predicted, are left out."""
+    predicted = ledger.micro_nats[index] - ledger.first_tokens[index] * uniform_cost(vocab)
+    return predicted / (ledger.rows[index] * (ledger.lengths[index] - 1)) / MICRO_NATS
+
+
+def _compute(measured: Measured) -> Mapping[str, object]:
+    tokens = measured.totals.predicted_tokens if measured.totals else 0
+    spent = measured.spent
+    return {
+        "parameters": measured.claims.parameters,
+        "tokens": tokens,
+        "flops_estimate": 6.0 * measured.claims.parameters * tokens,  # a float: it outgrows 2^53
+        "peak_rss_bytes": None,  # the contestant's memory can't be seen from here; the executor knows it
+        "seconds": {
+            "setup": round(spent.setup, 3),
+            "frames": round(spent.frames, 3),
+            "training": round(spent.training, 3),
+            "total": round(spent.total, 3),
+        },
+    }

@@ -1,0 +1,150 @@
+"""The referee: owns the data, the clock and the arithmetic; never imports submitted code; writes record and manifest.
+
+It opens no path that the contestant can write, and believes nothing that the contestant says but the logits' bytes.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from prism_runner import canonical_json
+from prism_runner.bundle import xz_bytes
+from prism_runner.channel import Listener
+from prism_runner.code_length import uniform_cost
+from prism_runner.manifest import Claims, Measured, Spent, manifest
+from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
+from prism_runner.record import Identity, Ledger, Remainder, record_pieces, totals
+from prism_runner.session import Session
+from prism_runner.shards import load_stream_bytes
+from prism_runner.spec import RunSpec, parse_spec
+from prism_runner.stream import LaneReader, TokenStream
+from prism_runner.tokenizers import load_tokenizer
+
+RECORD_NAME = "record.json"
+MANIFEST_NAME = "prism_run_manifest.v2.json"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the referee's volumes are mounted."""
+
+    attempt: Path  # `in/` from the executor, `out/` for it; only the referee's
+    channel: Path  # the socket's folder; the contestant sees it read-only
+    data: Path  # locked shards of one split
+    tokenizers: Path  # tables
+
+
+class Attempt:
+    """What is known so far, so that a manifest can be written whenever it ends."""
+
+    def __init__(self, places: Places, spec: RunSpec) -> None:
+        self.places = places
+        self.spec = spec
+        self.xz_bytes = 0
+        self.stream: TokenStream | None = None
+        self.session: Session | None = None
+
+
+def run(places: Places) -> int:
+    """One attempt. 0 when a manifest was written, whatever the verdict; an exception of ours ends the process."""
+    torch.set_num_threads(1)
+    spec = parse_spec((places.attempt / "in" / "spec.json").read_bytes())
+    attempt = Attempt(places, spec)
+    try:
+        bundle = read_bundle(attempt)
+        load_stream(attempt)
+        converse(attempt, bundle)
+        outcome = Outcome("completed")
+    except Exception as error:  # outcome_of keeps ours and theirs apart
+        if not isinstance(error, (AttemptFailed, AttemptLost)):
+            traceback.print_exc()
+        outcome = outcome_of(error)
+    write_results(attempt, outcome)
+    announce("done", {"outcome": outcome.kind})
+    return 0
+
+
+def read_bundle(attempt: Attempt) -> bytes:
+    """The bundle's canonical bytes, checked against the code hash, measured, and never unpacked here."""
+    bundle = (attempt.places.attempt / "in" / "bundle").read_bytes()
+    if hashlib.sha256(bundle).hexdigest() != attempt.spec.code_hash:
+        raise ValueError("the bundle isn't the one that the spec names")
+    attempt.xz_bytes = xz_bytes(bundle)
+    return bundle
+
+
+def load_stream(attempt: Attempt) -> None:
+    """Verify the locked files, order and cut the documents, tokenise once."""
+    spec, places = attempt.spec, attempt.places
+    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest)
+    raw = load_stream_bytes(places.data, spec.data_digest, "train", spec.season_secret, spec.stream_bytes)
+    attempt.stream = encode(raw)
+
+
+def converse(attempt: Attempt, bundle: bytes) -> None:
+    """Accept the one contestant and serve it until it is done."""
+    if attempt.stream is None:
+        raise ValueError("there is no stream to serve")
+    listener = Listener(attempt.places.channel)
+    announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
+    channel = listener.accept(attempt.spec.limits.connect_seconds)
+    announce("connected", {})
+    attempt.session = Session(channel, attempt.spec, attempt.stream, bundle, announce, Ledger(attempt.stream))
+    attempt.session.run()
+
+
+def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:
+    """Lanes of one token, charged log V without a frame."""
+    spans = lanes.remainder()
+    tokens = sum(stop - start for start, stop in spans)
+    return Remainder(tokens, stream.bytes_of(spans), tokens * uniform_cost(stream.vocab))
+
+
+def write_results(attempt: Attempt, outcome: Outcome) -> None:
+    """The record of a completed run, then the manifest of any: a manifest that exists is whole."""
+    out = attempt.places.attempt / "out"
+    out.mkdir(exist_ok=True)
+    session, stream = attempt.session, attempt.stream
+    if session is None or stream is None:
+        measured, digest = Measured(None, None, Claims(), Spent(), stopped_by_clock=False), None
+    else:
+        completed = outcome.kind == "completed"
+        remainder = remainder_of(session.lanes, stream) if completed else Remainder(0, 0, 0)
+        total = totals(session.ledger, stream, remainder)
+        measured = Measured(session.ledger, total, session.claims, session.spent(), session.stopped_by_clock)
+        session.ledger.groups.close()
+        identity = Identity(attempt.spec.code_hash, attempt.spec.seed, attempt.spec.tokenizer)
+        pieces = record_pieces(identity, stream, session.ledger, remainder)
+        digest = write_synced(out, RECORD_NAME, pieces) if completed else None
+    facts = manifest(attempt.spec, outcome, measured, digest, attempt.xz_bytes)
+    write_synced(out, MANIFEST_NAME, [canonical_json.encode(facts)])
+
+
+def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:
+    """Write to a temporary name, sync, rename, sync the folder. Returns the SHA-256."""
+    digest = hashlib.sha256()
+    temporary = folder / f".{name}"
+    with open(temporary, "wb") as file:
+        for piece in pieces:
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, folder / name)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    return digest.hexdigest()
+
+
+def announce(event: str, fields: Mapping[str, object]) -> None:
+    """One line on stdout: for people and clocks, never a measurement."""
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,120 @@
+"""The run spec (`prism_run_spec.v1`): what the executor asks of an attempt. A spec that doesn't parse is our fault."""
+
+import re
+from dataclasses import dataclass
+
+from prism_runner.fields import FieldError, Fields, choice, integer, nested, parse_object, seconds, text
+
+LARGEST = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Entrypoint:
+    """A role's script and the callable in it."""
+
+    path: str  # bundle path of the script, with slashes
+    symbol: str  # name that the script must bind to a callable
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that the referee holds the contestant to."""
+
+    max_parameters: int  # parameters and buffers on realised shapes
+    max_seq_len: int  # largest T that an iterator may ask for
+    default_seq_len: int  # T when the iterator names none; ctx.max_seq_len
+    max_layers: int  # told to the bundle, not enforced
+    max_batch_tokens: int  # largest B * T
+    budget_seconds: float  # from `ready` until the stream ends by the clock
+    grace_seconds: float  # from that end until the attempt is given up
+    frame_seconds: float  # for answering one frame
+    connect_seconds: float  # for the contestant's connection
+    setup_seconds: float  # from hello to the first open
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One attempt: provenance, seed, stream, bounds."""
+
+    submission_id: str  # provenance, copied into the manifest
+    run: str  # provenance
+    purpose: str  # `score`; other purposes come later
+    attempt: int  # 1, 2, …
+    fencing_token: int  # of the lease that this attempt runs under
+    code_hash: str  # SHA-256 of the canonical bundle
+    runner_digest: str  # identity of this runner's image
+    data_digest: str  # SHA-256 of the data's MANIFEST.json
+    tokenizers_digest: str  # SHA-256 of the tokenizers' MANIFEST.json
+    seed: int  # forced seed, 0 … 2^31 - 1
+    season_secret: bytes  # keys the document order
+    stream_bytes: int  # raw UTF-8 bytes of the stream
+    tokenizer: str  # `bytes` or `gpt2`
+    architecture: Entrypoint  # build_model
+    training: Entrypoint  # train
+    limits: Limits  # bounds
+    device: str  # `cpu`
+    world_size: int  # 1
+    backend: str  # `gloo`
+    threads: int  # torch threads a process
+
+
+def parse_spec(raw: bytes) -> RunSpec:
+    """The spec in `raw`. Raises FieldError, which names the field."""
+    fields = parse_object(raw)
+    choice(fields, "schema", ("prism_run_spec.v1",))
+    return RunSpec(
+        submission_id=text(fields, "submissionId"),
+        run=text(fields, "run"),
+        purpose=choice(fields, "purpose", ("score",)),
+        attempt=integer(fields, "attempt", 1, LARGEST),
+        fencing_token=integer(fields, "fencingToken", 0, LARGEST),
+        code_hash=_digest(fields, "codeHash"),
+        runner_digest=_digest(fields, "runnerDigest"),
+        data_digest=_digest(fields, "dataDigest"),
+        tokenizers_digest=_digest(fields, "tokenizersDigest"),
+        seed=integer(fields, "seed", 0, 2**31 - 1),
+        season_secret=_secret(fields),
+        stream_bytes=integer(fields, "streamBytes", 1, LARGEST),
+        tokenizer=choice(fields, "tokenizer", ("bytes", "gpt2")),
+        architecture=_entrypoint(fields, "architecture"),
+        training=_entrypoint(fields, "training"),
+        limits=_limits(nested(fields, "limits")),
+        device=choice(fields, "device", ("cpu",)),
+        world_size=integer(fields, "worldSize", 1, 1),
+        backend=choice(fields, "backend", ("gloo",)),
+        threads=integer(fields, "threads", 1, 1024),
+    )
+
+
+def _limits(fields: Fields) -> Limits:
+    return Limits(
+        max_parameters=integer(fields, "maxParameters", 1, LARGEST),
+        max_seq_len=integer(fields, "maxSeqLen", 16, 2**20),
+        default_seq_len=integer(fields, "defaultSeqLen", 16, 2**20),
+        max_layers=integer(fields, "maxLayers", 1, LARGEST),
+        max_batch_tokens=integer(fields, "maxBatchTokens", 16, 2**24),
+        budget_seconds=seconds(fields, "budgetSeconds"),
+        grace_seconds=seconds(fields, "graceSeconds"),
+        frame_seconds=seconds(fields, "frameSeconds"),
+        connect_seconds=seconds(fields, "connectSeconds"),
+        setup_seconds=seconds(fields, "setupSeconds"),
+    )
+
+
+def _entrypoint(fields: Fields, role: str) -> Entrypoint:
+    given = nested(fields, role)
+    return Entrypoint(text(given, "entrypoint"), text(given, "symbol"))
+
+
+def _digest(fields: Fields, name: str) -> str:
+    value = text(fields, name)
+    if re.fullmatch(r"[0-9a-f]{64}", value) is None:
+        raise FieldError(f"{name} must be a lower-case hex SHA-256")
+    return value
+
+
+def _secret(fields: Fields) -> bytes:
+    try:
+        return bytes.fromhex(text(fields, "seasonSecret"))
+    except ValueError as error:
+        raise FieldError("seasonSecret must be hex") from error

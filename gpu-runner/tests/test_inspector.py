@@ -1,0 +1,155 @@
+"""The inspector reads, never runs, and no source breaks it."""
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+
+from prism_runner import inspector
+
+
+def inspect(sources: dict[str, str | bytes] | None = None, **named: str | bytes) -> dict[str, Any]:
+    """{path: facts} of {path: source}; keyword `a` stands for the path a.py."""
+    sources = {**(sources or {}), **{f"{name}.py": text for name, text in named.items()}}
+    listed = [
+        {"path": path, "source": base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()}
+        for path, text in sources.items()
+    ]
+    (answer,) = ask(json.dumps({"id": 7, "files": listed}).encode())
+    assert answer["id"] == 7
+    return {module["path"]: module for module in answer["modules"]}
+
+
+def ask(*lines: bytes) -> list[Any]:
+    answers = io.BytesIO()
+    inspector.run(io.BytesIO(b"\n".join(lines) + b"\n"), answers)
+    return [json.loads(line) for line in answers.getvalue().splitlines()]
+
+
+def callables(source: str) -> dict[str, str]:
+    (facts,) = inspect(m=source).values()
+    assert facts["error"] is None
+    return {symbol["name"]: symbol["callable"] for symbol in facts["symbols"]}
+
+
+def test_definitions_classes_and_lambdas_can_be_called() -> None:
+    source = "def a(): pass\nclass B: pass\nc = lambda: 0\nd: object = a\ne = f = a"
+    assert callables(source) == dict.fromkeys("aBcdef", "yes")
+
+
+def test_a_symbol_has_the_line_of_its_binding() -> None:
+    (facts,) = inspect(m="\nasync def train(ctx): pass").values()
+    assert facts["symbols"] == [{"name": "train", "callable": "yes", "line": 2}]
+
+
+def test_constants_and_collections_cannot_be_called() -> None:
+    assert callables("a = 1\nb = 'x'\nc = [1]\nd = {}\ne = (1, 2)\nf = -1 and 2") | {"f": "?"} == {
+        **dict.fromkeys("abcde", "no"),
+        "f": "?",
+    }
+
+
+def test_what_only_running_would_tell_is_unknown() -> None:
+    source = "import os.path\nfrom x import a as b, c\nd = make()\n@wrap\ndef e(): pass\n"
+    source += "if d:\n    def f(): pass\n(g, h) = 1, 2\n"
+    assert callables(source) == dict.fromkeys(["os", "b", "c", "d", "e", "f", "g", "h"], "unknown")
+    assert callables("from x import *") == {"*": "unknown"}
+
+
+def test_the_last_binding_counts() -> None:
+    assert callables("def a(): pass\na = 1\ndef b(): pass\ndel b") == {"a": "no"}
+
+
+def test_the_architecture_s_name_is_a_module_constant() -> None:
+    facts = inspect(m="ARCHITECTURE_NAME = 'Tiny'\ndef f():\n    ARCHITECTURE_NAME = 'no'", n="x = 1")
+    assert [module["architectureName"] for module in facts.values()] == ["Tiny", None]
+
+
+def test_imports_of_the_bundle_s_own_modules_are_found_wherever_they_stand() -> None:
+    facts = inspect(
+        {
+            "training.py": "import torch, helpers\nif x:\n  from layers import core\n  import layers.deep.attention",
+            "helpers.py": "from layers.core import x",
+            "layers/__init__.py": "",
+            "layers/core.py": "from . import extra\nfrom .deep.attention import y\nimport sibling",
+            "layers/extra.py": "from .. import helpers",
+            "layers/sibling.py": "",
+            "layers/deep/attention.py": "from ...helpers import z",
+        }
+    )
+    assert {path: module["imports"] for path, module in facts.items()} == {
+        "training.py": ["helpers.py", "layers/__init__.py", "layers/core.py", "layers/deep/attention.py"],
+        "helpers.py": ["layers/__init__.py", "layers/core.py"],
+        "layers/__init__.py": [],
+        "layers/core.py": [
+            "layers/__init__.py",
+            "layers/deep/attention.py",
+            "layers/extra.py",
+            "layers/sibling.py",
+        ],
+        "layers/extra.py": ["helpers.py"],
+        "layers/sibling.py": [],
+        "layers/deep/attention.py": ["helpers.py"],
+    }
+
+
+def test_comments_docstrings_and_formatting_do_not_change_the_canonical_hash() -> None:
+    facts = inspect(
+        a="def f(x):\n    'doc'\n    return x+1\nclass C:\n    '''doc'''\n",
+        b="'module'\ndef f( x ): # comment\n\n    return (x + 1)\nclass C: pass\n",
+        c="def f(x):\n    return x+2\nclass C: pass\n",
+    )
+    a, b, c = (module["canonicalHash"] for module in facts.values())
+    assert a == b != c
+
+
+UNREADABLE = {
+    "syntax": b"def f(:\n",
+    "null byte": b"a = 1\nb = '\0'\n",
+    "not UTF-8": b"a = '\xff'\n",
+    "other encoding": b"# -*- coding: latin-1 -*-\na = 1\n",
+    "unknown encoding": b"# coding: no-such\n",
+    "mark against cookie": b"\xef\xbb\xbf# coding: latin-1\n",
+    "deep parentheses": b"(" * 100_000,
+    "deep lists": b"a = " + b"[" * 190 + b"]" * 190 + b"\n" + b"[" * 5000,
+    "deep unary": b"-" * 200_000 + b"1",
+    "deep lambda": b"lambda: " * 50_000 + b"0",
+    "long chain": b"a" + b".b" * 300_000,
+    "long sum": b"1" + b"+1" * 300_000,
+    "long number": b"a = " + b"9" * 5_000,
+    "deep indentation": b"".join(b" " * depth + b"if 1:\n" for depth in range(200)),
+}
+
+
+@pytest.mark.parametrize("source", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_source_that_cannot_be_read_is_an_error_of_its_module_alone(source: bytes) -> None:
+    bad, good = inspect(bad=source, good="def f(): pass").values()
+    assert bad["error"]["line"] >= 1
+    assert bad["error"]["message"]
+    assert bad["symbols"] == []
+    assert len(bad["canonicalHash"]) == 64
+    assert good["error"] is None
+
+
+def test_the_line_of_an_error_is_given() -> None:
+    facts = inspect(a=UNREADABLE["null byte"], b="x = 1\n\ny = (")
+    assert [module["error"]["line"] for module in facts.values()] == [2, 3]
+
+
+def test_a_byte_order_mark_and_a_utf8_cookie_are_fine() -> None:
+    (facts,) = inspect(m=b"\xef\xbb\xbf# coding: utf-8\ndef f(): pass\n").values()
+    assert [symbol["name"] for symbol in facts["symbols"]] == ["f"]
+
+
+def test_nothing_is_executed() -> None:
+    (facts,) = inspect(m="import os\nos._exit(1)\n").values()
+    assert facts["error"] is None
+
+
+def test_malformed_requests_are_answered_in_order() -> None:
+    answers = ask(
+        b"{", b'{"id": 1}', b'{"id": 2, "files": [{"path": "a.py", "source": "%"}]}', b'{"id": 3, "files": []}'
+    )
+    assert [(answer["id"], "error" in answer) for answer in answers] == [(None, True), (1, True), (2, True), (3, False)]
