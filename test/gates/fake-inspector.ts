@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import type { Inspector, ModuleFacts } from '../../domain/ports/inspector.ts';
+
+export type GivenFacts = Partial<Omit<ModuleFacts, 'path' | 'symbols'>> & {
+  readonly symbols?: readonly (string | ModuleFacts['symbols'][number])[];
+};
+
+/**
+ * Answers from given facts; a module without any defines `build_model` and `train`, imports nothing, and its canonical
+ * hash is that of its bytes.
+ */
+export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}): Inspector {
+  return {
+    async inspect(sources) {
+      return sources.map(({ path, bytes }) => {
+        const { symbols = ['build_model', 'train'], ...facts } = given[path] ?? {};
+        return {
+          path,
+          error: null,
+          architectureName: null,
+          imports: [],
+          canonicalHash: createHash('sha256').update(bytes).digest('hex'),
+          ...facts,
+          symbols: symbols.map((symbol) =>
+            typeof symbol === 'string' ? { name: symbol, callable: 'yes', line: 1 } : symbol,
+          ),
+        };
+      });
+    },
+  };
+}
