@@ -25,16 +25,14 @@ export function answerProblems(deps: {
     try {
       await next();
     } catch (error) {
-      const known = error instanceof ProblemError ? error : null;
-      const document = known?.document ?? faultDocument(deps.newId());
-      if (known === null) {
-        const traceId = String(document.trace_id);
-        deps.reportFault({ traceId, method: ctx.method, path: ctx.path, error });
-      }
+      const refusal = error instanceof ProblemError ? error : null;
+      const traceId = deps.newId();
+      const document = refusal?.document ?? faultDocument(error, traceId);
+      if (refusal === null) deps.reportFault({ traceId, method: ctx.method, path: ctx.path, error });
       if (!(await isDrained(ctx.req))) ctx.set('Connection', 'close');
       ctx.status = document.status;
       ctx.body = document;
-      ctx.set(known?.headers ?? {});
+      ctx.set(refusal?.headers ?? {});
       ctx.type = 'application/problem+json';
     }
   };

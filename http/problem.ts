@@ -1,3 +1,4 @@
+import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import type { Rejection } from '../domain/rejection.ts';
 
 /** RFC 9457 problem document. `detail` is what older clients read; a kind may add members of its own. */
@@ -22,6 +23,7 @@ const edgeProblems = {
   refusedArchive: [422, 'The bundle breaks a rule'],
   invalidContent: [422, 'The content has another shape'],
   notImplemented: [501, 'The method is unknown'],
+  logUnavailable: [503, 'The event log cannot be written or read now'],
   tokenNotConfigured: [503, 'No shared token is configured'],
 } as const;
 
@@ -79,8 +81,16 @@ export function rejectionProblem({ reason, detail }: Rejection): ProblemError {
   });
 }
 
-/** What the outside learns of a fault of ours: that there was one, and the id under which it was logged. */
-export function faultDocument(traceId: string): ProblemDocument {
+/**
+ * What the outside learns of a fault of ours: that there was one, and the id under which it was logged. A log that can't take anything
+ * now (a full disk) says so, since trying again later is the right answer.
+ */
+export function faultDocument(error: unknown, traceId: string): ProblemDocument {
+  if (error instanceof LogUnavailableError) {
+    const [status, title] = edgeProblems.logUnavailable;
+    const detail = `Nothing was stored (${error.reason}); try again later. It was logged as ${traceId}.`;
+    return { type: typeOf('logUnavailable'), title, status, detail, reason: error.reason, trace_id: traceId };
+  }
   return {
     type: typeOf('fault'),
     title: 'Something went wrong on our side',

@@ -1,6 +1,7 @@
 import { toAttachment } from '../domain/blob-digest.ts';
 import type { CommandHandler } from '../domain/handle-command.ts';
 import { submissionId } from '../domain/ids.ts';
+import { epochAt } from '../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../domain/policy/policy.ts';
 import { attachmentLimitBytes, type BlobReference, type Blobs } from '../domain/ports/blobs.ts';
 import type { Attachment } from '../domain/ports/event-log.ts';
@@ -8,7 +9,6 @@ import { isRejection } from '../domain/rejection.ts';
 import type { SubmissionCommand } from '../domain/submission/commands.ts';
 import { type SubmissionEvent, type SubmissionEventData, submissionStream } from '../domain/submission/events.ts';
 import { type LivingState, publicStatus, type SubmissionState } from '../domain/submission/state.ts';
-import { epochAt } from './epoch.ts';
 import { problem, rejectionProblem } from './problem.ts';
 import type { SubmittedBundle } from './submission-body.ts';
 

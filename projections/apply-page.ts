@@ -1,7 +1,8 @@
 import type { RecordedEvent } from '../domain/event.ts';
 import { toDomainEvent } from '../domain/event-catalog.ts';
-import { isStorageFault, type ProjectionDatabase } from './database.ts';
+import { isStorageFault } from './database.ts';
 import { type Fold, type PageEvent, type ProjectedEvent, type Projection, tableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import type { VersionRow, Versions } from './versions.ts';
 
 /** One version of a projection with its prepared fold. */

@@ -1,11 +1,6 @@
 import Database from 'better-sqlite3';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { versionTablesSql } from './versions.ts';
-
-/**
- * The file of the read models: disposable, rebuilt from the log at any time, so it isn't synced at every commit
- * (`synchronous=NORMAL`): a power cut may take the newest commits, and the projector folds them again.
- */
-export type ProjectionDatabase = Database.Database;
 
 /** 'PRSP': tells this file from any other SQLite file. */
 const applicationId = 0x50525350;

@@ -1,10 +1,10 @@
 import type { DueWork } from '../domain/ports/due-work.ts';
 import { type SlotEvent, slotEventSchemas, slotStreamPrefix } from '../domain/slot/events.ts';
 import { type SubmissionEvent, submissionStreamPrefix } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { slotQueries } from './gpu-leases.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, ProjectedEvent, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
 /**
@@ -37,10 +37,12 @@ function createSql(name: TableNames): string {
     requested_position INTEGER NOT NULL,
     is_waiting INTEGER NOT NULL DEFAULT 1,
     leased_slot TEXT,
+    deadline_at TEXT,
     PRIMARY KEY (submission_id, run)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ${name(runs)}_waiting ON ${name(runs)} (requested_position) WHERE is_waiting = 1;
-  CREATE INDEX ${name(runs)}_by_slot ON ${name(runs)} (leased_slot) WHERE leased_slot IS NOT NULL;`;
+  CREATE INDEX ${name(runs)}_by_slot ON ${name(runs)} (leased_slot) WHERE leased_slot IS NOT NULL;
+  CREATE INDEX ${name(runs)}_by_deadline ON ${name(runs)} (deadline_at) WHERE deadline_at IS NOT NULL;`;
 }
 
 function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
@@ -94,14 +96,20 @@ function submissionWriters(db: ProjectionDatabase, name: TableNames) {
 
 function runWriters(db: ProjectionDatabase, name: TableNames) {
   const insert = db.prepare(`INSERT INTO ${name(runs)} (submission_id, run, requested_position) VALUES (?, ?, ?)`);
-  const wait = db.prepare(`UPDATE ${name(runs)} SET is_waiting = ? WHERE submission_id = ? AND run = ?`);
+  const wait = db.prepare(
+    `UPDATE ${name(runs)} SET is_waiting = 1, deadline_at = NULL WHERE submission_id = ? AND run = ?`,
+  );
+  const attempt = db.prepare(
+    `UPDATE ${name(runs)} SET is_waiting = 0, deadline_at = ? WHERE submission_id = ? AND run = ?`,
+  );
   const lease = db.prepare(`UPDATE ${name(runs)} SET leased_slot = ? WHERE submission_id = ? AND run = ?`);
   const free = db.prepare(`UPDATE ${name(runs)} SET leased_slot = NULL WHERE leased_slot = ?`);
   const remove = db.prepare(`DELETE FROM ${name(runs)} WHERE submission_id = ? AND run = ?`);
   const removeAll = db.prepare(`DELETE FROM ${name(runs)} WHERE submission_id = ?`);
   return {
     request: (id: string, run: string, position: number) => void insert.run(id, run, position),
-    wait: (id: string, run: string, isWaiting: boolean) => void wait.run(isWaiting ? 1 : 0, id, run),
+    wait: (id: string, run: string) => void wait.run(id, run),
+    attempt: (id: string, run: string, deadline: string) => void attempt.run(deadline, id, run),
     lease: (id: string, run: string, slot: string) => void lease.run(slot, id, run),
     free: (slot: string) => void free.run(slot),
     remove: (id: string, run: string) => void remove.run(id, run),
@@ -128,11 +136,11 @@ function submissionFold(due: SubmissionWriters, open: RunWriters) {
         due.due(id, null);
         break;
       case 'AttemptStarted':
-        open.wait(id, event.data.run, false);
+        open.attempt(id, event.data.run, event.data.deadlineAt);
         break;
       case 'AttemptAborted':
       case 'AttemptCancelled':
-        open.wait(id, event.data.run, true);
+        open.wait(id, event.data.run);
         break;
       case 'RunConcluded':
         open.remove(id, event.data.run);
@@ -191,9 +199,12 @@ export function dueSubmissionQueries(
   db: ProjectionDatabase,
 ): Pick<DueWork, 'submissions' | 'waitingRuns'> & QueueQueries {
   const read = liveReader(db, dueSubmissionsProjection, (name) => ({
-    due: db.prepare<[string, number], { submissionId: string }>(
-      `SELECT submission_id AS submissionId FROM ${name(submissions)} WHERE due_at <= ?
-       ORDER BY received_position LIMIT ?`,
+    due: db.prepare<{ now: string; limit: number }, { submissionId: string }>(
+      `SELECT submission_id AS submissionId, received_position FROM ${name(submissions)} WHERE due_at <= @now
+       UNION
+       SELECT r.submission_id, s.received_position FROM ${name(runs)} r
+         JOIN ${name(submissions)} s ON s.submission_id = r.submission_id WHERE r.deadline_at <= @now
+       ORDER BY received_position LIMIT @limit`,
     ),
     waiting: db.prepare<[number], WaitingRun>(
       `SELECT r.submission_id AS submissionId, r.run ${waitingSql(name)} ORDER BY r.requested_position LIMIT ?`,
@@ -206,7 +217,7 @@ export function dueSubmissionQueries(
     ),
   }));
   return {
-    submissions: (now, limit) => read(({ due }) => due.all(now, limit)).map(({ submissionId }) => submissionId),
+    submissions: (now, limit) => read(({ due }) => due.all({ now, limit })).map(({ submissionId }) => submissionId),
     waitingRuns: (limit) => read(({ waiting }) => waiting.all(limit)),
     placeInQueue: (submissionId) =>
       read(({ first, upTo }) => {

@@ -1,8 +1,8 @@
 import { policyStream } from '../domain/policy/events.ts';
 import { submissionStreamPrefix } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 
 /**
  * One row an epoch in which something was received. How long it is depends on the policy of its receipts;

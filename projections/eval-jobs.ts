@@ -4,9 +4,9 @@ import {
   type SubmissionEventData,
   submissionStreamPrefix,
 } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
 /** Work by level: the gate phase is one job of level `l1`; each attempt is a job with its device class as level. */

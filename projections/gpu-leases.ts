@@ -1,8 +1,8 @@
 import type { DueWork } from '../domain/ports/due-work.ts';
 import { type SlotEvent, type SlotEventData, slotEventSchemas, slotStreamPrefix } from '../domain/slot/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, ProjectedEvent, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 
 /** `gpu_slots`: one row a slot with its lease of the moment. `gpu_leases`: every lease there ever was. */
 const slots = 'gpu_slots';

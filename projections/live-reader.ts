@@ -1,5 +1,5 @@
-import type { ProjectionDatabase } from './database.ts';
 import { type Projection, type TableNames, tableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { expectLive, projectionVersions } from './versions.ts';
 
 /** Runs a query on the live version; also told is the position up to which that version has folded. */

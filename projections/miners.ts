@@ -1,7 +1,7 @@
 import { type SubmissionEvent, submissionStreamPrefix } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
 /** One row a hotkey, counted up from how its submissions ended. `miner_submissions` says whose an event is. */

@@ -1,4 +1,4 @@
-import type { ProjectionDatabase } from './database.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { type Poison, projectionVersions } from './versions.ts';
 
 /** How a version of a projection stands: what `prism projections list` and `/health` show. */

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '../domain/event.ts';
 import type { DomainEvent } from '../domain/event-catalog.ts';
-import type { ProjectionDatabase } from './database.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 
 /** An event as the folds see it: parsed, with its place and time. */
 export type ProjectedEvent = {

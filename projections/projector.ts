@@ -2,9 +2,9 @@ import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { RecordedEvent } from '../domain/event.ts';
 import type { EventLog, Subscription } from '../domain/ports/event-log.ts';
 import { applyPage, parsedOnce, prepareTarget, type Target } from './apply-page.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { positionWaiters } from './position-waiters.ts';
 import type { PageEvent, Projection } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { expectLive, projectionVersions } from './versions.ts';
 
 /**

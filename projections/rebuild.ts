@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { EventLog } from '../domain/ports/event-log.ts';
 import { applyPage, parsedOnce, prepareTarget, type Target } from './apply-page.ts';
-import type { ProjectionDatabase } from './database.ts';
 import type { PageEvent, Projection } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { type Poison, projectionVersions, type Versions } from './versions.ts';
 
 /**

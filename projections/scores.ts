@@ -1,9 +1,9 @@
 import { quantise, unquantise } from '../domain/scoring/ranking.ts';
 import { normaliseWeights } from '../domain/scoring/weights.ts';
 import { type SubmissionEvent, type SubmissionEventData, submissionStreamPrefix } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { submissionStreamPrefix } from '../domain/submission/events.ts';
-import type { ProjectionDatabase } from './database.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, ProjectedEvent, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 import { type Columns, type ColumnValue, columnsAfter, type Known, standsApart } from './submission-columns.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 import { type StatusProgress, statusAfter } from './submission-status.ts';

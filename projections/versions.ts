@@ -1,5 +1,5 @@
-import type { ProjectionDatabase } from './database.ts';
 import { type Projection, tableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
 
 /** The two tables that say which versions of which projections there are, and which one readers see. */
 export const versionTablesSql = `

@@ -3,7 +3,7 @@
  * aggregate again.
  */
 export type DueWork = {
-  /** Submissions with something due at `now` (ISO 8601): gates, scoring and the like; oldest receipt first. */
+  /** Submissions with something due at `now` (ISO 8601): gates, scoring, holds and attempts whose deadline has come; oldest receipt first. */
   submissions(now: string, limit: number): readonly string[];
   /** Runs that wait for a lease, oldest first. */
   waitingRuns(limit: number): readonly { readonly submissionId: string; readonly run: string }[];

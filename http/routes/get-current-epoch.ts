@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
+import { epochAt } from '../../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
-import { epochAt } from '../epoch.ts';
 
 /** `GET /v1/epochs/current` */
 export function getCurrentEpoch(deps: {

@@ -1,9 +1,9 @@
 import type { Middleware } from 'koa';
 import { z } from 'zod';
+import { epochAt } from '../../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { EpochQueries, EpochView } from '../../projections/epochs.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import { epochAt } from '../epoch.ts';
 import { cursorParameter, parseQuery } from '../query.ts';
 
 const pageSize = 50;

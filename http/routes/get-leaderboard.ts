@@ -1,9 +1,9 @@
 import type { Middleware } from 'koa';
 import { z } from 'zod';
+import { epochAt, scoringDeviceClass } from '../../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { BoardEntry, ScoreQueries } from '../../projections/scores.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import { epochAt, scoringDeviceClass } from '../epoch.ts';
 import { cursorParameter, integerParameter, parseQuery } from '../query.ts';
 
 const pageSize = 50;

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
+import { epochAt, scoringDeviceClass } from '../../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { ScoreQueries } from '../../projections/scores.ts';
-import { epochAt, scoringDeviceClass } from '../epoch.ts';
 import { problem } from '../problem.ts';
 
 const slugHeaders = ['X-Platform-Challenge-Slug', 'X-Base-Challenge-Slug'];

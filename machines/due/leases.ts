@@ -73,8 +73,8 @@ async function grantLease(
 }
 
 /**
- * Ends leases whose executor has let their deadline pass. The attempt is aborted first, then the lease: a crash in
- * between leaves an expired lease, which is found again. Returns the position of the last expiry, or null.
+ * Frees slots whose executor has let a lease's deadline pass. The attempt of such a lease has the same deadline, and is
+ * ended by that one. Returns the position of the last expiry, or null.
  */
 export async function expireLeases(deps: LeaseDeps): Promise<number | null> {
   let position: number | null = null;
@@ -85,25 +85,12 @@ export async function expireLeases(deps: LeaseDeps): Promise<number | null> {
   return position;
 }
 
-async function expireLease({ submissions, slots, policies }: LeaseDeps, stream: string, now: string) {
+async function expireLease({ slots }: LeaseDeps, stream: string, now: string): Promise<number | null> {
   const { state, lastEvent } = await slots.load(stream);
   const lease = state.kind === 'registered' ? state.lease : null;
   if (lease === null || lastEvent === null || lease.deadlineAt > now) return null;
-  const { submissionId, run, attempt, fencingToken } = lease;
+  const { submissionId, fencingToken } = lease;
   const context = { causeId: deriveId('expireLease', lastEvent.envelope.id), correlationId: submissionId, at: now };
-  const submission = await submissions.load(submissionStream(submissionId));
-  const leased = submission.state.phase === 'absent' ? undefined : findRun(submission.state.runs, run);
-  // Tokens are a slot's own, so that another slot's attempt may carry the same number: only this slot's is aborted.
-  if (leased?.status === 'attempting' && leased.slot === stream) {
-    const { attemptsPerRun } = (await policies.ofVersion(leased.policyVersion)).policy;
-    const message = `The executor didn't report by ${lease.deadlineAt}.`;
-    const outcome = { kind: 'infrastructureFault', reason: 'leaseExpired', message, log: null } as const;
-    await submissions.handle(
-      submissionStream(submissionId),
-      { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, attemptsPerRun },
-      context,
-    );
-  }
   const expired = await slots.handle(stream, { kind: 'ExpireLease', fencingToken, now }, context);
   return isRejection(expired) ? null : expired.position;
 }

@@ -54,7 +54,7 @@ describe('Leases', () => {
     expect((await typesIn(log)).at(-1)).to.equal('SubmissionCompleted');
   });
 
-  it('that expired are taken up by the next process where this one dies in between', async () => {
+  it('that expired are freed by the next process where this one dies after it aborted their attempt', async () => {
     const { log, clock, world } = await leased();
     await world.execute('dies');
     clock.seconds = 1_980;

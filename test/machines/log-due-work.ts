@@ -5,7 +5,7 @@ import { slotStreamPrefix } from '../../domain/slot/events.ts';
 import { type SlotState, slotAggregate } from '../../domain/slot/slot.ts';
 import { submissionStreamPrefix } from '../../domain/submission/events.ts';
 import { evolve } from '../../domain/submission/evolve.ts';
-import { isOpenToAttempts } from '../../domain/submission/runs.ts';
+import { activeRuns, isOpenToAttempts } from '../../domain/submission/runs.ts';
 import { initialState, type SubmissionState } from '../../domain/submission/state.ts';
 
 export type LogDueWork = DueWork & {
@@ -46,6 +46,7 @@ export function logDueWork(log: EventLog): LogDueWork {
         .filter((state) => {
           if (state.phase === 'gate') return state.deferral === null || state.deferral.retryAt <= now;
           if (state.phase === 'held') return state.hold.expiresAt <= now;
+          if (activeRuns(state.runs).some((run) => run.deadlineAt <= now)) return true;
           return state.phase === 'scoring' || (state.phase === 'queued' && state.runs.length === 0);
         })
         .map(({ identity }) => identity.submissionId)

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type SubmissionEvent, submissionStream } from '../../domain/submission/events.ts';
-import { isOpenToAttempts } from '../../domain/submission/runs.ts';
+import { activeRuns, isOpenToAttempts } from '../../domain/submission/runs.ts';
 import { type LivingState, publicStatus, type SubmissionState } from '../../domain/submission/state.ts';
 import { dueIn } from '../../machines/submission-machine.ts';
-import { openProjectionDatabase, type ProjectionDatabase } from '../../projections/database.ts';
+import { openProjectionDatabase } from '../../projections/database.ts';
+import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 import { dueSubmissionQueries, dueSubmissionsProjection } from '../../projections/due-submissions.ts';
 import { type Fold, tableNames } from '../../projections/projection.ts';
 import { submissionQueries, submissionsProjection } from '../../projections/submissions.ts';
@@ -53,6 +54,8 @@ function isInPassing(state: LivingState): boolean {
 
 function isDue(state: LivingState): boolean {
   if (state.phase === 'queued') return state.runs.length === 0;
+  // Looked at from the far future: every running attempt is overdue.
+  if (activeRuns(state.runs).length > 0) return true;
   return ['gate', 'conclusion', 'expiry'].includes(dueIn(state) ?? '');
 }
 

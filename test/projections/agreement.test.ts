@@ -168,7 +168,8 @@ describe('read models and the machine', () => {
       if (state.phase === 'absent' || state.phase === 'rejecting' || state.phase === 'completing') continue;
       const way = events.map(({ type }) => type).join(' → ');
       const name = dueIn(state);
-      const wantsRuns = name === 'runs' && state.phase === 'queued' && state.runs.length === 0;
+      const isOverdue = state.runs.some(({ status }) => status === 'attempting');
+      const wantsRuns = name === 'runs' && (isOverdue || (state.phase === 'queued' && state.runs.length === 0));
       if (!isBetweenEvents(state))
         expect(due.has(idOf(index)), way).to.equal(wantsRuns || (name !== null && name !== 'runs'));
       for (const { run, status } of state.runs) {

@@ -1,4 +1,4 @@
-import type { ProjectionDatabase } from '../../projections/database.ts';
+import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 import { liveReader } from '../../projections/live-reader.ts';
 import type { Projection } from '../../projections/projection.ts';
 

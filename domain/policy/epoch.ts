@@ -1,4 +1,4 @@
-import type { Policy } from '../domain/policy/policy.ts';
+import type { Policy } from './policy.ts';
 
 /** The epoch that an instant lies in: `floor(unix seconds / epochSeconds)`. */
 export function epochAt(instant: Date, { epochSeconds }: Pick<Policy, 'epochSeconds'>): number {

@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import type { HostConfig } from 'dockerode';
+import { attemptLabels, attemptNames } from '../../executor/attempt-names.ts';
+import {
+  attemptVolumes,
+  contestantOptions,
+  inspectorCommand,
+  inspectorOptions,
+  launchCommands,
+  type PairPlan,
+  refereeOptions,
+} from '../../executor/container-options.ts';
+
+const scope = {
+  instance: 'test',
+  slot: 'slot-host-cpu0',
+  key: { submissionId: 's', run: 'score', attempt: 2, fencingToken: 7 },
+};
+const plan: PairPlan = {
+  ...{
+    scope,
+    imageId: 'sha256:image',
+    commands: launchCommands,
+    deadlineAt: '2030-01-01T00:00:00.000Z',
+    cpuset: '1',
+    threads: 1,
+  },
+  ...{ memoryBytes: 2 ** 30, pids: 512, artifactsBytes: 2 ** 20, device: 'cpu0', deviceClass: 'cpu' },
+  ...{ dataDir: '/srv/train', tokenizersDir: '/srv/tokenizers', runtime: null, cgroupParent: '/prism/x' },
+};
+const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
+
+const roles: readonly (readonly [string, HostConfig])[] = [
+  ['referee', refereeOptions(plan).HostConfig ?? {}],
+  ['contestant', contestantOptions(plan).HostConfig ?? {}],
+  ['inspector', inspectorOptions(inspector).HostConfig ?? {}],
+];
+
+describe('container options', () => {
+  for (const [role, host] of roles) {
+    it(`confine the ${role}`, () => {
+      expect(host).to.include({
+        NetworkMode: 'none',
+        ReadonlyRootfs: true,
+        Privileged: false,
+        CgroupnsMode: 'private',
+        Init: true,
+        AutoRemove: false,
+      });
+      expect(host).to.deep.include({
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges'],
+        LogConfig: { Type: 'none', Config: {} },
+        RestartPolicy: { Name: 'no' },
+      });
+      expect(host.Memory).to.be.greaterThan(0).and.equal(host.MemorySwap);
+      expect(host.PidsLimit).to.be.greaterThan(0);
+      expect(host.Ulimits?.map(({ Name }) => Name)).to.have.members(['nofile', 'core', 'fsize']);
+      expect(host.Binds).to.equal(undefined);
+      for (const options of Object.values(host.Tmpfs ?? {})) expect(options).to.match(/noexec,nosuid,nodev,size=\d+/);
+    });
+  }
+
+  it('run every role as a user of its own kind, never as root', () => {
+    expect([refereeOptions(plan).User, contestantOptions(plan).User, inspectorOptions(inspector).User]).to.deep.equal([
+      '10001:10001',
+      '10002:10002',
+      '10002:10002',
+    ]);
+  });
+
+  it('give the contestant the channel to read, and nothing else of ours', () => {
+    const names = attemptNames(scope);
+    const mounts = contestantOptions(plan).HostConfig?.Mounts?.map(({ Source, Target, ReadOnly }) => ({
+      Source,
+      Target,
+      ReadOnly,
+    }));
+    expect(mounts).to.deep.equal([{ Source: names.channelVolume, Target: '/channel', ReadOnly: true }]);
+    expect(Object.keys(contestantOptions(plan).HostConfig?.Tmpfs ?? {})).to.deep.equal(['/work', '/artifacts', '/tmp']);
+  });
+
+  it('give the referee its volumes to write, and data and tokenizers to read', () => {
+    const mounts = refereeOptions(plan).HostConfig?.Mounts?.map(
+      ({ Target, ReadOnly }) => `${Target} ${ReadOnly ? 'ro' : 'rw'}`,
+    );
+    expect(mounts).to.deep.equal(['/attempt rw', '/channel rw', '/data ro', '/tokenizers ro']);
+  });
+
+  it('launch exactly what the contract says', () => {
+    expect(contestantOptions(plan).Cmd?.join(' ')).to.equal(
+      'python3 -P -s -B -m torch.distributed.run --standalone --local-addr=127.0.0.1 --nnodes=1 --nproc-per-node=1 -m prism_runner contestant',
+    );
+    expect(refereeOptions(plan).Cmd?.join(' ')).to.equal('python3 -P -s -B -m prism_runner referee');
+  });
+
+  it('ask for one GPU by its number, a runtime and a cgroup only where the plan has them', () => {
+    const gpu = contestantOptions({
+      ...plan,
+      device: 'gpu3',
+      deviceClass: 'gpu',
+      runtime: 'runsc',
+      cgroupParent: null,
+    }).HostConfig;
+    expect(gpu?.DeviceRequests?.[0]).to.deep.include({ DeviceIDs: ['3'], Capabilities: [['gpu']] });
+    expect(gpu?.Runtime).to.equal('runsc');
+    expect(gpu).not.to.have.property('CgroupParent');
+    expect(contestantOptions(plan).HostConfig).not.to.have.any.keys('DeviceRequests', 'Runtime');
+    expect(refereeOptions({ ...plan, deviceClass: 'gpu' }).HostConfig).not.to.have.property('DeviceRequests');
+  });
+
+  it('cap the channel, and label everything so that it can be found again', () => {
+    const [attempt, channel] = attemptVolumes(scope, plan.deadlineAt);
+    expect(channel?.DriverOpts).to.deep.include({ type: 'tmpfs' }).and.have.property('o').that.includes('size=1m');
+    for (const labels of [
+      attempt?.Labels,
+      channel?.Labels,
+      refereeOptions(plan).Labels,
+      contestantOptions(plan).Labels,
+    ]) {
+      expect(labels).to.include({
+        'prism.instance': 'test',
+        'prism.submission': 's',
+        'prism.attempt': '2',
+        'prism.token': '7',
+        'prism.deadline': plan.deadlineAt,
+      });
+    }
+    expect(attemptLabels(scope, 'referee', plan.deadlineAt)).to.include({ 'prism.role': 'referee' });
+  });
+
+  it('name an attempt the same after a restart, and every other attempt differently', () => {
+    const other = (change: Partial<typeof scope.key>) =>
+      attemptNames({ ...scope, key: { ...scope.key, ...change } }).id;
+    const ids = [
+      attemptNames(scope).id,
+      other({ attempt: 3 }),
+      other({ fencingToken: 8 }),
+      other({ run: 'rerun' }),
+      attemptNames({ ...scope, slot: 'slot-host-cpu1' }).id,
+      attemptNames({ ...scope, instance: 'other' }).id,
+    ];
+    expect(new Set(ids).size).to.equal(ids.length);
+    expect(attemptNames(structuredClone(scope))).to.deep.equal(attemptNames(scope));
+  });
+});

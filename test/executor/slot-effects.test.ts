@@ -1,0 +1,264 @@
+import { expect } from 'chai';
+import { createActor, waitFor } from 'xstate';
+import { launchCommands } from '../../executor/container-options.ts';
+import { slotMachine } from '../../executor/executor-actor.ts';
+import { followLog } from '../../executor/follow-log.ts';
+import { activeLease, countRefereeDeaths } from '../../executor/leased-attempt.ts';
+import type { ExecutorParts } from '../../executor/plan-attempt.ts';
+import { reconcile } from '../../executor/reconcile.ts';
+import { registerSlots } from '../../executor/register-slots.ts';
+import { slotEffects } from '../../executor/slot-effects.ts';
+import { memoryBlobs } from '../../storage/memory-blobs.ts';
+import { fakeEngine, type Program } from './fake-engine.ts';
+import { bundleFiles, device, executorName, leasedSubmissions } from './leased-submission.ts';
+import { bytesOf, digestOf, exampleManifest } from './run-examples.ts';
+
+const silent = { info() {}, warn() {}, error() {} };
+const plan = { device, deviceClass: 'cpu', cpuset: '0', memoryBytes: 8 * 2 ** 30 } as const;
+
+/** One slot of an executor on a fake engine, on the real log, aggregates and machine. */
+async function given(programs: Readonly<Record<string, Program>>) {
+  const world = leasedSubmissions();
+  const fake = fakeEngine(programs);
+  const { log, submissions, slots, policy } = world;
+  await registerSlots([plan], { cpus: 1, memoryBytes: 2 ** 40 }, { slots, executorName, now: () => new Date() });
+  const digests = {
+    runnerDigest: digestOf('runner'),
+    dataDigest: digestOf('data'),
+    tokenizersDigest: digestOf('tokenizers'),
+  };
+  const parts: ExecutorParts = {
+    ...{
+      log,
+      submissions,
+      slots,
+      blobs: memoryBlobs(),
+      engine: fake.engine,
+      readBundle: async () => bundleFiles,
+      policyOf: () => policy,
+    },
+    ...{
+      runner: { imageId: 'image', dataDir: '/d', tokenizersDir: '/t', ...digests },
+      seasonSecret: Buffer.from('secret'),
+      instance: 'test',
+    },
+    ...{ runtime: null, commands: launchCommands, hasLocalCgroups: false, now: () => new Date(), logger: silent },
+    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
+  };
+  const place = { executor: executorName, stream: world.slot, plan };
+  /** A life of the executor: what a process does between its start and its end. */
+  const live = async () => {
+    const actor = createActor(slotMachine, { input: slotEffects(parts, place) });
+    actor.start();
+    const leased = await activeLease(log, world.slot);
+    if (leased !== null) actor.send({ type: 'leased', leased });
+    const following = followLog(log, 0, new Map([[world.slot, actor]]), silent);
+    return {
+      actor,
+      stop: async () => {
+        await following.close();
+        actor.send({ type: 'stop' });
+        await waitFor(actor, (snapshot) => snapshot.status === 'done');
+      },
+      crash: async () => {
+        await following.close();
+        actor.stop();
+      },
+    };
+  };
+  return { ...world, fake, live, parts };
+}
+
+const types = (events: readonly { readonly type: string }[]) => events.map(({ type }) => type);
+
+/** A referee that reports a contract failure of whatever it is asked about. */
+const failing: Program = (self) => self.print('{"event":"ready"}\n');
+const referee =
+  (world: { current: Awaited<ReturnType<typeof given>> | null }): Program =>
+  (self) => {
+    failing(self, () => undefined);
+    void world.current?.log
+      .readStream(world.current.slot)
+      .then(async () => self.write('prism_run_manifest.v2.json', await manifestFor(world.current)));
+  };
+
+async function manifestFor(world: Awaited<ReturnType<typeof given>> | null) {
+  if (world === null) throw new Error('no world yet');
+  const leased = await activeLease(world.log, world.slot);
+  if (leased === null) throw new Error('no lease to report on');
+  const { submissionId, run, attempt, fencingToken } = leased.lease;
+  const { planAttempt } = await import('../../executor/plan-attempt.ts');
+  const { spec } = await planAttempt(world.parts, { executor: executorName, stream: world.slot, plan }, leased, false);
+  const { provenance, ...rest } = exampleManifest(null);
+  const { codeHash, seed, runnerDigest, dataDigest, tokenizersDigest } = spec;
+  const asked = {
+    submissionId,
+    run,
+    attempt,
+    fencingToken,
+    codeHash,
+    seed,
+    runnerDigest,
+    dataDigest,
+    tokenizersDigest,
+  };
+  const outcome = { kind: 'failed', verdict: 'contract', where: 'training.py:1', message: 'never opened' };
+  return bytesOf({ ...rest, outcome, provenance: { ...provenance, ...asked } });
+}
+
+async function standing(contestant: Program) {
+  const holder: { current: Awaited<ReturnType<typeof given>> | null } = { current: null };
+  const world = await given({ referee: referee(holder), contestant });
+  holder.current = world;
+  world.fake.whenEnded('contestant', () => world.fake.find('referee')?.exit(0));
+  return world;
+}
+
+describe('an executor slot', () => {
+  it('takes a lease from the log to a recorded outcome, and leaves nothing behind', async () => {
+    const world = await standing((self) => setTimeout(() => self.exit(1), 20));
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    const slot = await world.until(world.slot, 'LeaseReleased');
+    expect(types(slot)).to.deep.equal(['SlotRegistered', 'LeaseGranted', 'LeaseReleased']);
+    const events = await world.until(world.stream('s1'), 'SubmissionFailed');
+    expect(types(events).slice(-3)).to.deep.equal(['AttemptStarted', 'AttemptFailed', 'SubmissionFailed']);
+    expect(events.at(-2)?.data).to.include({ verdict: 'contract', where: 'training.py:1' });
+    expect(world.fake.leftovers()).to.deep.equal([]);
+    await life.stop();
+  });
+
+  it('goes on after a crash: the containers are adopted, and there is one outcome', async () => {
+    let contestant: (() => void) | null = null;
+    const world = await standing((self) => {
+      contestant = () => self.exit(1);
+    });
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    await waitFor(life.actor, () => true);
+    await world.until(world.stream('s1'), 'AttemptStarted');
+    while (contestant === null) await new Promise((resolve) => setImmediate(resolve));
+    await life.crash();
+    const next = await world.live();
+    (contestant as () => void)();
+    const events = await world.until(world.stream('s1'), 'SubmissionFailed');
+    expect(types(events).filter((type) => type.startsWith('Attempt'))).to.deep.equal([
+      'AttemptStarted',
+      'AttemptFailed',
+    ]);
+    expect(world.fake.calls.filter((call) => call === 'start contestant')).to.have.length(1);
+    await world.until(world.slot, 'LeaseReleased');
+    await next.stop();
+  });
+
+  it('stops without a trace and runs the same attempt again in its next life', async () => {
+    let lives = 0;
+    const world = await standing((self) => {
+      lives += 1;
+      if (lives > 1) setTimeout(() => self.exit(1), 20);
+    });
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    while (lives === 0) await new Promise((resolve) => setImmediate(resolve));
+    await life.stop();
+    expect(world.fake.leftovers()).to.deep.equal([]);
+    const next = await world.live();
+    const events = await world.until(world.stream('s1'), 'SubmissionFailed');
+    expect(types(events).filter((type) => type.startsWith('Attempt'))).to.deep.equal([
+      'AttemptStarted',
+      'AttemptFailed',
+    ]);
+    await next.stop();
+  });
+
+  it('kills a cancelled attempt, and releases the lease after that', async () => {
+    let isUp = false;
+    const world = await standing(() => {
+      isUp = true;
+    });
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    while (!isUp) await new Promise((resolve) => setImmediate(resolve));
+    await world.tell('s1', {
+      kind: 'CancelAttempt',
+      run: 'score',
+      attempt: 1,
+      fencingToken: 1,
+      operator: 'olga',
+      reason: 'enough',
+    });
+    const slot = await world.until(world.slot, 'LeaseReleased');
+    expect(slot.at(-1)?.data).to.include({ reason: 'cancelled' });
+    expect(world.fake.leftovers()).to.deep.equal([]);
+    await life.stop();
+  });
+
+  it('waits for an engine that is away, and records it as unavailable only once the lease is over', async () => {
+    const world = await standing(() => {});
+    world.fake.break();
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1', 1, new Date(Date.now() + 600));
+    const events = await world.until(world.stream('s1'), 'AttemptAborted');
+    expect(events.at(-1)?.data).to.include({ reason: 'engineUnavailable' });
+    // The lease is kept until the containers are known to be gone.
+    expect(types(await world.until(world.slot, 'LeaseGranted'))).not.to.include('LeaseReleased');
+    world.fake.repair();
+    await world.until(world.slot, 'LeaseReleased');
+    await life.stop();
+  });
+
+  it("counts the deaths of a run's referee", async () => {
+    const world = await standing(() => {});
+    await world.submit('s1');
+    await world.tell('s1', {
+      kind: 'StartAttempt',
+      run: 'score',
+      attempt: 1,
+      fencingToken: 1,
+      slot: 'x',
+      executor: 'x',
+      device,
+      deviceClass: 'cpu',
+      deadlineAt: '2030-01-01T00:00:00.000Z',
+    });
+    const outcome = { kind: 'infrastructureFault', reason: 'refereeLost', message: 'm', log: null } as const;
+    await world.tell('s1', {
+      kind: 'RecordOutcome',
+      run: 'score',
+      attempt: 1,
+      fencingToken: 1,
+      outcome,
+      attemptsPerRun: 3,
+    });
+    expect(await countRefereeDeaths(world.log, world.stream('s1'), 'score')).to.equal(1);
+    expect(await countRefereeDeaths(world.log, world.stream('s1'), 'rerun')).to.equal(0);
+  });
+});
+
+describe('reconcile', () => {
+  it('removes what has no active lease, and leaves what has, and what is not ours', async () => {
+    const fake = fakeEngine({});
+    const make = (name: string, labels: Record<string, string>) =>
+      fake.engine.ensureContainer({ name, Labels: labels });
+    await make('orphan', { 'prism.instance': 'test', 'prism.attemptId': 'gone' });
+    await make('active', { 'prism.instance': 'test', 'prism.attemptId': 'kept' });
+    await make('inspector', { 'prism.instance': 'test', 'prism.role': 'inspector' });
+    await make('foreign', { 'prism.instance': 'other', 'prism.attemptId': 'gone' });
+    await fake.engine.ensureVolume({
+      Name: 'orphan-volume',
+      Labels: { 'prism.instance': 'test', 'prism.attemptId': 'gone' },
+    });
+    expect(await reconcile(fake.engine, 'test', new Set(['kept']))).to.have.members([
+      'orphan',
+      'inspector',
+      'orphan-volume',
+    ]);
+    expect(fake.leftovers()).to.have.members(['active', 'foreign']);
+    expect(await reconcile(fake.engine, 'test', new Set(['kept']))).to.deep.equal([]);
+  });
+});

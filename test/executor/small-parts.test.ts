@@ -1,0 +1,183 @@
+import { createHmac } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { expect } from 'chai';
+import { policySchema } from '../../domain/policy/policy.ts';
+import { inputArchive, readOutputs, tarOf } from '../../executor/attempt-archive.ts';
+import { counterIn } from '../../executor/cgroup-watch.ts';
+import { assertConfining } from '../../executor/engine-facts.ts';
+import { faultResult, toRecordable } from '../../executor/evidence.ts';
+import { lineSplitter, outputTap } from '../../executor/output-tap.ts';
+import { persistently } from '../../executor/persistently.ts';
+import { buildRunSpec, forcedSeed } from '../../executor/run-spec.ts';
+import { memoryBlobs } from '../../storage/memory-blobs.ts';
+import { contract } from '../domain/submission-examples.ts';
+import { spec } from './run-examples.ts';
+
+describe('the run spec', () => {
+  const secret = Buffer.from('a season');
+
+  it('derives the seed as the protocol says, 31 bits of it', () => {
+    const mac = createHmac('sha256', secret)
+      .update(Buffer.from(`seed\0${spec.codeHash}`))
+      .digest();
+    expect(forcedSeed(secret, spec.codeHash)).to.equal(
+      Number(BigInt(`0x${mac.toString('hex').slice(0, 8)}`) & 0x7fffffffn),
+    );
+  });
+
+  it('carries what was asked, and nothing that differs between attempts but their key', () => {
+    const policy = policySchema.parse({ streamBytes: 8_192 });
+    const asked = {
+      purpose: 'score',
+      codeHash: spec.codeHash,
+      contract,
+      policy,
+      runner: spec,
+      seasonSecret: secret,
+      deviceClass: 'cpu',
+      threads: 1,
+    } as const;
+    const key = { submissionId: 's', run: 'score', attempt: 1, fencingToken: 1 };
+    const [first, second] = [1, 2].map((attempt) =>
+      buildRunSpec({ ...asked, key: { ...key, attempt, fencingToken: attempt } }),
+    );
+    expect({ ...second, attempt: 1, fencingToken: 1 }).to.deep.equal(first);
+    expect(first).to.deep.include({
+      schema: 'prism_run_spec.v1',
+      streamBytes: 8_192,
+      seasonSecret: secret.toString('hex'),
+      device: 'cpu',
+      worldSize: 1,
+      backend: 'gloo',
+    });
+    expect(first?.architecture).to.deep.equal({ entrypoint: 'architecture.py', symbol: 'build_model' });
+    expect(first?.limits).to.have.all.keys(Object.keys(spec.limits));
+  });
+});
+
+describe('the output tap', () => {
+  it('keeps the end of both streams, counts all of it, and says once that it is too much', () => {
+    let over = 0;
+    const tap = outputTap({
+      tailBytes: 8,
+      limitBytes: 10,
+      onLimit: () => {
+        over += 1;
+      },
+    });
+    tap.stdout.write(Buffer.from('12345'));
+    tap.stderr.write(Buffer.from('67890'));
+    expect(over).to.equal(0);
+    tap.stdout.write(Buffer.from('abc'));
+    tap.stdout.write(Buffer.from('def'));
+    expect(over).to.equal(1);
+    expect(tap.tail().toString()).to.equal('90abcdef');
+  });
+
+  it('splits lines however they are chunked, and drops those that are too long', () => {
+    const lines: string[] = [];
+    const split = lineSplitter(5, (line) => void lines.push(line));
+    for (const chunk of ['on', 'e\ntwo\n\nfar too', ' long a line\nsix', 'ty\nlast']) split(Buffer.from(chunk));
+    expect(lines).to.deep.equal(['one', 'two', '', 'sixty']);
+  });
+});
+
+describe('archives', () => {
+  it('hand the referee its inputs, owned by it', async () => {
+    const tar = Buffer.from(await inputArchive(spec, Buffer.from('bundle')));
+    expect(tar.includes('in/spec.json') && tar.includes('in/bundle') && tar.includes('out')).to.equal(true);
+    expect(Number.parseInt(tar.subarray(108, 116).toString(), 8)).to.equal(10_001);
+  });
+
+  const outputs = (name: string, bytes: number) =>
+    tarOf([{ name, content: Buffer.alloc(bytes, 0x20) }]).then((tar) => readOutputs(Readable.from([Buffer.from(tar)])));
+
+  it('give back the two files by name, and pass over an unfinished one', async () => {
+    expect((await outputs('out/record.json', 10)).record).to.have.length(10);
+    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({ record: null, manifest: null });
+  });
+
+  it('refuse a file over its limit, and end with a tar that breaks off', async () => {
+    expect(await outputs('out/prism_run_manifest.v2.json', 2 ** 20 + 1).catch((error: Error) => error.name)).to.equal(
+      'UnexpectedArchiveError',
+    );
+    const whole = Buffer.from(await tarOf([{ name: 'out/record.json', content: Buffer.alloc(5_000) }]));
+    const broken = new Readable({ read() {} });
+    broken.push(whole.subarray(0, 2_000));
+    setImmediate(() => broken.destroy());
+    expect(await readOutputs(broken).catch((error: Error) => error.message)).to.include('broke off');
+  });
+});
+
+describe('evidence', () => {
+  it('rides with the event up to 64 KiB, and is stored before it above that', async () => {
+    const blobs = memoryBlobs();
+    const failure = {
+      verdict: { kind: 'submissionFault', verdict: 'nan', where: null, message: 'm' },
+      measured: null,
+      record: null,
+    } as const;
+    const { outcome, attachments } = await toRecordable(
+      { ...failure, manifest: Buffer.alloc(65_537), log: Buffer.from('tail') },
+      blobs,
+    );
+    if (outcome.kind !== 'submissionFault') expect.fail(outcome.kind);
+    expect(attachments.map(({ sha256 }) => sha256)).to.deep.equal([outcome.log?.sha256]);
+    expect(await blobs.has(outcome.manifest?.sha256 ?? '')).to.equal(true);
+  });
+
+  it('is nothing where nothing was printed', async () => {
+    const { outcome, attachments } = await toRecordable(faultResult('engineUnavailable', 'gone'), memoryBlobs());
+    expect(outcome).to.deep.equal({
+      kind: 'infrastructureFault',
+      reason: 'engineUnavailable',
+      message: 'gone',
+      log: null,
+    });
+    expect(attachments).to.deep.equal([]);
+  });
+});
+
+describe('other small parts', () => {
+  it('read the counters of both cgroup versions', () => {
+    expect(counterIn('oom_kill_disable 0\nunder_oom 0\noom_kill 3\n', 'oom_kill')).to.equal(3);
+    expect(counterIn('low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\n', 'oom_kill')).to.equal(2);
+    expect(counterIn('max 4\n', 'max')).to.equal(4);
+    expect(counterIn('', 'max')).to.equal(null);
+  });
+
+  it('refuse an engine without its seccomp profile, unless gVisor stands in', () => {
+    const withProfile = { SecurityOptions: ['name=seccomp,profile=default'], Runtimes: { runc: {}, runsc: {} } };
+    assertConfining(withProfile, null);
+    assertConfining({ ...withProfile, SecurityOptions: [] }, 'runsc');
+    expect(() => assertConfining({ ...withProfile, SecurityOptions: [] }, null)).to.throw('seccomp');
+    expect(() =>
+      assertConfining({ ...withProfile, SecurityOptions: ['name=seccomp,profile=unconfined'] }, null),
+    ).to.throw('seccomp');
+    expect(() => assertConfining(withProfile, 'kata')).to.throw('kata');
+  });
+
+  it('try again until it works, until they are told to stop, or until the signal ends', async () => {
+    let tries = 0;
+    const failing = async () => {
+      tries += 1;
+      if (tries < 2) throw new Error('not yet');
+      return 'done';
+    };
+    const never = new AbortController();
+    expect(await persistently(failing, never.signal, () => undefined)).to.equal('done');
+    expect(
+      await persistently(
+        () => Promise.reject(new Error('x')),
+        never.signal,
+        () => 'given up',
+      ),
+    ).to.equal('given up');
+    const aborting = () => Promise.reject(new Error('x'));
+    const stopped = persistently<string>(aborting, never.signal, () => {
+      never.abort(new Error('stop'));
+      return undefined;
+    });
+    expect(await stopped.catch((error: Error) => error.name)).to.equal('AbortError');
+  });
+});
