@@ -47,6 +47,7 @@ async function planWith(
       deadlineAt: new Date(Date.now() + 150_000),
       timings,
       now: () => new Date(),
+      onProgress: () => {},
     },
     previousRefereeDeaths: 0,
     hasPolicyMemory: true,

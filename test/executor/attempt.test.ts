@@ -39,6 +39,7 @@ function planOf(
         deadlineAt: new Date(Date.now() + 3_600_000),
       },
       ...{ timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 }, now: () => new Date() },
+      onProgress: () => {},
       ...supervision,
     },
     previousRefereeDeaths: 0,

@@ -34,6 +34,7 @@ function worldOn(real: RealEngine, draft: PolicyDraft = {}, changes: Partial<Exe
       policyOf: () => policy,
     },
     ...{ instance, executorName, seasonSecret: Buffer.from('secret'), now: () => new Date(), logger: silent },
+    onProgress: () => {},
     runner: { imageId, dataDir: '/etc', tokenizersDir: '/etc', ...digests },
     slotPlans: [{ device, deviceClass: 'cpu', cpuset: '0', memoryBytes: 1_024 * mebibyte }],
     commands: { referee: programs.referee, contestant: programs.patient },

@@ -43,6 +43,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
       instance: 'test',
     },
     ...{ runtime: null, commands: launchCommands, hasLocalCgroups: false, now: () => new Date(), logger: silent },
+    onProgress: () => {},
     timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
   };
   const place = { executor: executorName, stream: world.slot, plan };

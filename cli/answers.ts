@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/** What the CLI reads of the service's answers; other fields pass through to `--json` untouched. */
+
+export const receivedAnswer = z.looseObject({
+  id: z.string(),
+  hotkey: z.string(),
+  status: z.string(),
+  code_hash: z.string(),
+});
+
+export const submissionAnswer = z.looseObject({
+  id: z.string(),
+  hotkey: z.string(),
+  epoch_id: z.number(),
+  status: z.enum(['pending', 'running', 'completed', 'failed', 'rejected', 'held']),
+  code_hash: z.string(),
+  created_at: z.string(),
+  error: z.string().nullable(),
+  final_score: z.number().nullable(),
+});
+export type SubmissionAnswer = z.infer<typeof submissionAnswer>;
+
+export const eventsAnswer = z.looseObject({
+  events: z.array(
+    z.looseObject({ type: z.string(), recorded_at: z.string(), data: z.record(z.string(), z.unknown()) }),
+  ),
+  next_cursor: z.string().nullable().optional(),
+});
+
+export const leaderboardAnswer = z.looseObject({
+  epoch_id: z.number().nullable(),
+  entries: z.array(
+    z.looseObject({ rank: z.number(), hotkey: z.string(), score: z.number(), submission_id: z.string() }),
+  ),
+});
+
+export const weightsAnswer = z.looseObject({ epoch: z.number(), weights: z.record(z.string(), z.number()) });
+
+export const healthAnswer = z.looseObject({ status: z.string() });
+
+const terminal = new Set(['completed', 'failed', 'rejected', 'held']);
+/** Whether nothing more will happen by itself. */
+export function isSettled(status: string): boolean {
+  return terminal.has(status);
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { z } from 'zod';
+import type { Config } from '../../config.ts';
+import { startService } from '../../main.ts';
+import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { packageRoot } from '../package-root.ts';
+import { prepareRuntime, releaseRuntime } from '../runtime.ts';
+import { type ServiceClient, serviceClient } from '../service-client.ts';
+import { leaderboard, weights } from './board.ts';
+import { describeSubmission } from './status.ts';
+import { handIn, waitFor } from './submit.ts';
+
+/** Two honest models of different quality, and one whose training crashes. */
+const examples = [
+  { name: 'transformer', hotkey: 'demo-alice' },
+  { name: 'gru', hotkey: 'demo-bob' },
+  { name: 'crash', hotkey: 'demo-carol' },
+] as const;
+
+const defaultStreamBytes = 250_000;
+const demoMemoryBytes = 3 * 2 ** 30;
+
+/** The main job on a fresh embedded log: real containers, real text, the real bridge route. Leaves only the log behind. */
+export async function demo(
+  environment: Config,
+  options: { readonly streamBytes: number | undefined },
+  output: Output,
+): Promise<number> {
+  const config = demoConfig(environment, options.streamBytes ?? defaultStreamBytes);
+  await rm(config.dataDir, { recursive: true, force: true });
+  await mkdir(config.dataDir, { recursive: true });
+  const runtime = await prepareRuntime(config);
+  try {
+    const service = await startService(config, { api: true, runtime }, serviceLogger(config));
+    try {
+      return await scoreExamples(serviceClient(service.url ?? '', config.sharedToken), config, output);
+    } finally {
+      await service.close();
+    }
+  } finally {
+    await releaseRuntime();
+  }
+}
+
+/** Nothing of the environment but where an engine is: a demo is the same demo everywhere. */
+function demoConfig(environment: Config, streamBytes: number): Config {
+  const dataDir = join(packageRoot, '.prism', 'demo');
+  return {
+    ...environment,
+    dataDir,
+    logUrl: `sqlite:${dataDir}`,
+    host: '127.0.0.1',
+    port: 0,
+    sharedToken: randomBytes(16).toString('hex'),
+    seasonSecret: null,
+    initialPolicy: {
+      streamBytes,
+      deviceClasses: ['cpu'],
+      limits: { memoryBytes: demoMemoryBytes, artifactsBytes: 2 ** 28 },
+    },
+    slots: [{ device: 'cpu0', deviceClass: 'cpu', cpuset: '0', memoryBytes: demoMemoryBytes }],
+    executor: true,
+    executorName: 'demo',
+  };
+}
+
+/** What the service says of itself goes beside its data: a demo's own lines are for people. */
+function serviceLogger({ dataDir }: Config): Logger {
+  return pino({ name: 'prism', level: 'info' }, pino.destination({ dest: join(dataDir, 'service.log'), sync: true }));
+}
+
+async function scoreExamples(client: ServiceClient, config: Config, output: Output): Promise<number> {
+  const received = [];
+  for (const { name, hotkey } of examples) {
+    const { id } = await handIn(client, join(packageRoot, 'examples', name), hotkey);
+    output.note(`${name.padEnd(12)} handed in by ${hotkey} as ${id}`);
+    received.push({ name, id });
+  }
+  const settled = await Promise.all(
+    received.map(async ({ name, id }) => {
+      const submission = await waitFor(client, id, (changed) =>
+        output.note(`${name.padEnd(12)} ${describeSubmission(changed)}`),
+      );
+      return { name, submission };
+    }),
+  );
+  const board = await client.get('/v1/leaderboard', leaderboardAnswer);
+  const answer = await client.get('/internal/v1/get_weights', weightsAnswer, { 'x-platform-challenge-slug': 'prism' });
+  if (output.isJson) {
+    const submissions = settled.map(({ name, submission }) => summaryOf(name, submission));
+    output.result({ submissions, weights: answer.weights, leaderboard: board.entries }, () => '');
+  } else {
+    await tellPeople(client, settled, config, output);
+  }
+  const isAsExpected = settled.every(
+    ({ name, submission }) => submission.status === (name === 'crash' ? 'failed' : 'completed'),
+  );
+  return isAsExpected ? exitCodes.ok : exitCodes.negative;
+}
+
+const measuredSchema = z.looseObject({
+  score: z.looseObject({ bits_per_byte: z.number() }).nullable(),
+  covered_bytes: z.number().nullable(),
+  attempts: z.number(),
+  record_digest: z.string().nullable(),
+});
+
+function summaryOf(name: string, submission: SubmissionAnswer) {
+  const measured = measuredSchema.parse(submission);
+  return {
+    name,
+    status: submission.status,
+    finalScore: submission.final_score,
+    bitsPerByte: measured.score?.bits_per_byte ?? null,
+    coveredBytes: measured.covered_bytes,
+    attempts: measured.attempts,
+    recordDigest: measured.record_digest,
+  };
+}
+
+async function tellPeople(
+  client: ServiceClient,
+  settled: readonly { readonly name: string; readonly submission: SubmissionAnswer }[],
+  config: Config,
+  output: Output,
+): Promise<void> {
+  const heading = (text: string) => output.result({}, () => `\n${text}`);
+  heading('Leaderboard of this epoch');
+  await leaderboard(client, {}, output);
+  heading('What ended badly, and why');
+  for (const { name, submission } of settled) {
+    if (submission.status !== 'completed') output.result({}, () => `${name}: ${describeSubmission(submission)}`);
+  }
+  heading('Weights (a dry run: nothing is written on a chain)');
+  await weights(client, output);
+  heading('Where next');
+  output.result({}, () =>
+    [
+      `The log stays in ${config.dataDir}; look around in it with:`,
+      `  PRISM_DATA_DIR=${config.dataDir} PRISM_EXECUTOR=off PRISM_SHARED_TOKEN=demo npx prism serve`,
+      `  npx prism events ${settled[0]?.submission.id ?? '<id>'}`,
+      'Scores are for show: the corpus and its season secret are public. docs/miner-guide.md says how to write a bundle.',
+    ].join('\n'),
+  );
+}

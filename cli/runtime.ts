@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import type { Runtime } from '../main.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
+import { packageRoot } from './package-root.ts';
+
+/**
+ * The demo's season secret. It is public: whoever reads it knows the order of the demo's text, so demo scores are for
+ * show. A season that counts has a file of its own (`PRISM_SEASON_SECRET_FILE`).
+ */
+export const demoSeasonSecret = '5e0f1c9a7d3b48e6a2c4f19b0d7e8356c1a4927fb3de60584f2a9c7e1b8d3046';
+
+const readySchema = z.looseObject({
+  runnerDigest: z.string(),
+  imageId: z.string(),
+  dataDir: z.string(),
+  dataDigests: z.looseObject({ train: z.string() }),
+  tokenizersDir: z.string(),
+  tokenizersDigest: z.string(),
+});
+
+const checksSchema = z.array(
+  z.looseObject({ name: z.string(), ok: z.boolean(), detail: z.string(), remedy: z.string().nullable() }),
+);
+export type Check = z.infer<typeof checksSchema>[number];
+
+/** The set-up scripts are plain JavaScript, since they run before anything is installed or built. */
+async function script(name: string): Promise<Record<string, unknown>> {
+  return import(pathToFileURL(join(packageRoot, 'scripts', name)).href);
+}
+
+async function callScript(name: string, exported: string, ...parameters: unknown[]): Promise<unknown> {
+  const called = (await script(name))[exported];
+  if (typeof called !== 'function') throw new Error(`scripts/${name} exports no ${exported}`);
+  return called(...parameters);
+}
+
+/**
+ * Makes ready what attempts run on: engine, evaluator image, corpus, tables (quick when all is there). The engine, if it
+ * had to be started, runs until `releaseRuntime`. Throws `CommandError` with the remedy when a person has to act.
+ */
+export async function prepareRuntime(config: Config): Promise<Runtime> {
+  const ready = readySchema.parse(
+    await callScript('runtime.mjs', 'ensureRuntime').catch((cause: unknown) => {
+      throw isNotReady(cause) ? new CommandError(exitCodes.usage, `${cause.message}\n${cause.remedy}`) : cause;
+    }),
+  );
+  const { runnerDigest, imageId, tokenizersDir, tokenizersDigest } = ready;
+  return {
+    runner: {
+      ...{ imageId, runnerDigest, tokenizersDir, tokenizersDigest },
+      dataDir: join(ready.dataDir, 'train'),
+      dataDigest: ready.dataDigests.train,
+    },
+    seasonSecret: Buffer.from(config.seasonSecret ?? demoSeasonSecret, 'hex'),
+  };
+}
+
+/** Gives up our claim on an engine that was started for us; it stops when nobody else wants it. */
+export async function releaseRuntime(): Promise<void> {
+  await callScript('engine.mjs', 'releaseEngine');
+}
+
+/** What this machine has and lacks. Changes nothing. */
+export async function diagnose(): Promise<readonly Check[]> {
+  return checksSchema.parse(await callScript('doctor.mjs', 'diagnose'));
+}
+
+function isNotReady(error: unknown): error is Error & { readonly remedy: string } {
+  return error instanceof Error && 'remedy' in error && typeof error.remedy === 'string';
+}

@@ -1,0 +1,76 @@
+import type { Readable } from 'node:stream';
+import { outputFolder, type RunFiles, readOutputs, UnexpectedArchiveError } from './attempt-archive.ts';
+import type { ContainerEngine } from './container-engine.ts';
+import type { PairPlan } from './container-options.ts';
+import { openPair } from './container-pair.ts';
+import { classify, type ManifestReading, type Verdict } from './outcome.ts';
+import { type ManifestResult, type Measured, readRunFiles } from './run-manifest.ts';
+import type { RunSpec } from './run-spec.ts';
+import { type Observed, type SupervisionPlan, supervise } from './supervise.ts';
+
+/** Everything that one execution of a run needs. */
+export type AttemptPlan = {
+  readonly pair: PairPlan;
+  readonly spec: RunSpec;
+  /** The bundle in canonical form. */
+  readonly bundle: Uint8Array;
+  readonly supervision: Omit<SupervisionPlan, 'signal'>;
+  readonly previousRefereeDeaths: number;
+  readonly hasPolicyMemory: boolean;
+  /** An earlier call for this attempt lost the engine. */
+  readonly engineInterrupted: boolean;
+};
+
+export type AttemptResult = {
+  readonly verdict: Verdict;
+  /** Of a completed run. */
+  readonly measured: Measured | null;
+  readonly record: Uint8Array | null;
+  readonly manifest: Uint8Array | null;
+  /** The last bytes that the contestant printed; a claim. */
+  readonly log: Uint8Array;
+};
+
+/**
+ * Runs an attempt, or finds it running, or finds it ended: the same call after a crash leads to the same result. Leaves the containers behind
+ * (`clearPair` removes them once the result is recorded). Throws engine errors, and the signal's reason; neither says
+ * anything about the submission.
+ */
+export async function runAttempt(
+  engine: ContainerEngine,
+  plan: AttemptPlan,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const pair = await openPair(engine, plan.pair, plan, signal);
+  const observed = await supervise(engine, pair, { ...plan.supervision, signal });
+  const files = await collect(engine, pair.names.referee);
+  return judge(plan, observed, files);
+}
+
+type Collected = RunFiles & { readonly problem: string | null };
+
+/** Reads the stopped referee's output. A volume with surprises in it is a problem of ours, not an exception. */
+async function collect(engine: ContainerEngine, referee: string): Promise<Collected> {
+  const tar: Readable | null = await engine.readArchive(referee, outputFolder);
+  if (tar === null) return { record: null, manifest: null, problem: null };
+  try {
+    return { ...(await readOutputs(tar)), problem: null };
+  } catch (error) {
+    if (!(error instanceof UnexpectedArchiveError)) throw error;
+    return { record: null, manifest: null, problem: error.message };
+  }
+}
+
+function judge(plan: AttemptPlan, observed: Observed, files: Collected): AttemptResult {
+  const { reading, measured } = readFiles(plan.spec, files);
+  const { log, ...facts } = observed;
+  const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted } = plan;
+  const verdict = classify({ ...facts, manifest: reading, previousRefereeDeaths, hasPolicyMemory, engineInterrupted });
+  return { verdict, measured, record: files.record, manifest: files.manifest, log };
+}
+
+function readFiles(spec: RunSpec, { manifest, record, problem }: Collected): ManifestResult {
+  if (problem === null) return readRunFiles(manifest, record, spec);
+  const reading: ManifestReading = { kind: 'invalid', problem };
+  return { reading, measured: null };
+}

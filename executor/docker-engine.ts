@@ -1,0 +1,142 @@
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Attachment, ContainerEngine, ContainerStatus } from './container-engine.ts';
+import { EngineUnavailableError, statusOf, toEngineError } from './engine-errors.ts';
+
+/** An engine that doesn't answer a plain question in this time is as good as gone. */
+const answerLimitMs = 60_000;
+
+/**
+ * How often an exit is asked for beside `wait`. NOTE: when the engine dies during a `wait`, docker-modem never settles the
+ * promise (it listens for no `error` of a response that has begun); the question is what notices.
+ */
+const exitPollMs = 1_000;
+
+/** The container engine on dockerode. */
+export function dockerEngine(docker: Docker): ContainerEngine {
+  const container = (name: string) => docker.getContainer(name);
+
+  async function inspect(name: string): Promise<ContainerStatus | null> {
+    const found = await ask(`inspect ${name}`, () => container(name).inspect(), [404]);
+    return found === null ? null : toStatus(found);
+  }
+
+  return {
+    inspect,
+    async ensureVolume(options) {
+      await ask(`create volume ${options.Name}`, () => docker.createVolume(options), []);
+    },
+    async ensureContainer(options) {
+      // 409: it is there already, made by an earlier life of this service with the same options.
+      await ask(`create ${options.name}`, () => docker.createContainer(options), [409]);
+    },
+    async putArchive(name, folder, tar) {
+      await ask(`write into ${name}`, () => container(name).putArchive(Buffer.from(tar), { path: folder }), [404]);
+    },
+    async readArchive(name, path) {
+      const stream = await ask(`read ${path} of ${name}`, () => container(name).getArchive({ path }), [404]);
+      return stream === null ? null : (stream as Readable);
+    },
+    async pathExists(name, path) {
+      return (await ask(`look at ${path} of ${name}`, () => container(name).infoArchive({ path }), [404])) !== null;
+    },
+    async attach(name, stdout, stderr) {
+      const options = { stream: true, stdout: true, stderr: true };
+      const stream = await ask(`attach to ${name}`, () => container(name).attach(options), []);
+      if (stream === null) throw new EngineUnavailableError(`no stream of ${name}`);
+      return follow(docker, stream, stdout, stderr);
+    },
+    async converse(name, stdout, stderr) {
+      const options = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+      const stream = await ask(`attach to ${name}`, () => container(name).attach(options), []);
+      if (stream === null) throw new EngineUnavailableError(`no stream of ${name}`);
+      return { ...follow(docker, stream, stdout, stderr), write: (chunk) => void stream.write(chunk) };
+    },
+    async start(name) {
+      await ask(`start ${name}`, () => container(name).start(), [304]);
+    },
+    async kill(name) {
+      // 409: not running. `kill` and not `stop`: a polite signal is one more chance to misbehave.
+      await ask(`kill ${name}`, () => container(name).kill(), [404, 409]);
+    },
+    async untilExited(name, signal) {
+      // `not-running` after the start answers at once for a container that has exited already, so nothing can slip
+      // between, and a container adopted after a restart is waited for in the same way.
+      const exited = container(name).wait({ condition: 'not-running', abortSignal: signal }).then(ignore, ignore);
+      for (;;) {
+        const status = await inspect(name);
+        if (status === null || status.status === 'exited') return status;
+        await Promise.race([exited, delay(exitPollMs, undefined, { signal })]);
+        signal.throwIfAborted();
+      }
+    },
+    async removeContainer(name) {
+      // v: anonymous volumes go too. 409: a removal is under way.
+      await ask(`remove ${name}`, () => container(name).remove({ force: true, v: true }), [404, 409]);
+    },
+    async removeVolume(name) {
+      await ask(`remove volume ${name}`, () => docker.getVolume(name).remove(), [404]);
+    },
+    async listContainers(label) {
+      const found = await ask(
+        'list containers',
+        () => docker.listContainers({ all: true, filters: { label: [label] } }),
+        [],
+      );
+      return (found ?? []).map(({ Names, Id, Labels }) => ({ name: Names[0]?.slice(1) ?? Id, labels: Labels }));
+    },
+    async listVolumes(label) {
+      const found = await ask('list volumes', () => docker.listVolumes({ filters: { label: [label] } }), []);
+      return (found?.Volumes ?? []).map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+    },
+  };
+}
+
+function ignore(): void {}
+
+/** One question, with a limit. `expected` statuses are an answer too: null. */
+async function ask<Answer>(
+  what: string,
+  question: () => Promise<Answer>,
+  expected: readonly number[],
+): Promise<Answer | null> {
+  const limit = new AbortController();
+  const tooLate = delay(answerLimitMs, undefined, { signal: limit.signal }).then(() => {
+    throw new EngineUnavailableError(`The engine did not answer in ${answerLimitMs} ms: ${what}`);
+  });
+  tooLate.catch(ignore);
+  try {
+    return await Promise.race([question(), tooLate]);
+  } catch (error) {
+    const status = statusOf(error);
+    if (status !== null && expected.includes(status)) return null;
+    throw toEngineError(what, error);
+  } finally {
+    limit.abort();
+  }
+}
+
+function follow(docker: Docker, stream: NodeJS.ReadWriteStream, stdout: Writable, stderr: Writable): Attachment {
+  const duplex = stream as Duplex;
+  docker.modem.demuxStream(duplex, stdout, stderr);
+  const closed = new Promise<void>((resolve) => {
+    for (const event of ['end', 'close', 'error']) duplex.once(event, () => resolve());
+  });
+  return { closed, detach: () => duplex.destroy() };
+}
+
+function toStatus({ Id, Image, State, Config }: ContainerInspectInfo): ContainerStatus {
+  // Paused, restarting and removing don't happen to containers of ours; `dead` is a removal that failed.
+  const status = State.Status === 'created' ? 'created' : State.Running ? 'running' : 'exited';
+  return {
+    id: Id,
+    image: Image,
+    status,
+    exitCode: State.ExitCode,
+    oomKilled: State.OOMKilled,
+    startedAt: status === 'created' ? null : new Date(State.StartedAt),
+    labels: Config.Labels,
+  };
+}

@@ -1,0 +1,44 @@
+import { toAttachment } from '../domain/blob-digest.ts';
+import { attachmentLimitBytes, type BlobReference, type Blobs } from '../domain/ports/blobs.ts';
+import type { Attachment } from '../domain/ports/event-log.ts';
+import type { RunOutcome } from '../domain/run.ts';
+import type { AttemptResult } from './attempt.ts';
+
+export type Recordable = { readonly outcome: RunOutcome; readonly attachments: readonly Attachment[] };
+
+/** Turns a result into what the command carries: small blobs ride with the event, larger ones are durable before this resolves. */
+export async function toRecordable(result: AttemptResult, blobs: Pick<Blobs, 'put'>): Promise<Recordable> {
+  const attachments: Attachment[] = [];
+  const store = async (bytes: Uint8Array | null): Promise<BlobReference | null> => {
+    if (bytes === null || bytes.byteLength === 0) return null;
+    if (bytes.byteLength > attachmentLimitBytes) return blobs.put(bytes);
+    const { reference, attachment } = toAttachment(bytes);
+    if (!attachments.some(({ sha256 }) => sha256 === reference.sha256)) attachments.push(attachment);
+    return reference;
+  };
+  return { outcome: await toOutcome(result, store), attachments };
+}
+
+async function toOutcome(
+  { verdict, measured, record, manifest, log }: AttemptResult,
+  store: (bytes: Uint8Array | null) => Promise<BlobReference | null>,
+): Promise<RunOutcome> {
+  if (verdict.kind === 'infrastructureFault') return { ...verdict, log: await store(log) };
+  if (verdict.kind !== 'completed') return { ...verdict, log: await store(log), manifest: await store(manifest) };
+  const [recordReference, manifestReference] = [await store(record), await store(manifest)];
+  if (recordReference === null || manifestReference === null || measured === null) {
+    throw new Error('a completed attempt has a record, a manifest and a measurement');
+  }
+  return { kind: 'completed', record: recordReference, manifest: manifestReference, ...measured };
+}
+
+/** A result without containers to speak of: why we gave up. */
+export function faultResult(reason: string, message: string): AttemptResult {
+  return {
+    verdict: { kind: 'infrastructureFault', reason, message },
+    measured: null,
+    record: null,
+    manifest: null,
+    log: new Uint8Array(),
+  };
+}

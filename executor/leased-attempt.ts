@@ -1,0 +1,51 @@
+import { toDomainEvent } from '../domain/event-catalog.ts';
+import type { EventLog } from '../domain/ports/event-log.ts';
+import type { Lease } from '../domain/slot/slot.ts';
+import { refereeLost } from './outcome.ts';
+
+/** A lease that this executor holds, and the event that granted it. */
+export type LeasedAttempt = {
+  readonly lease: Lease;
+  /** Commands about the attempt derive their ids from it: a retry is the same command. */
+  readonly grantedBy: string;
+};
+
+const pageSize = 512;
+
+/** Folds a slot's stream to its active lease: what an executor has to go on with after a restart. */
+export async function activeLease(
+  log: Pick<EventLog, 'readStream'>,
+  slotStream: string,
+): Promise<LeasedAttempt | null> {
+  let active: LeasedAttempt | null = null;
+  let next = 0;
+  for (;;) {
+    const page = await log.readStream(slotStream, next, pageSize);
+    for (const { envelope, revision } of page) {
+      const event = toDomainEvent(envelope);
+      if (event.type === 'LeaseGranted') active = { lease: event.data, grantedBy: envelope.id };
+      if (event.type === 'LeaseReleased' || event.type === 'LeaseExpired') active = null;
+      next = revision + 1;
+    }
+    if (page.length < pageSize) return active;
+  }
+}
+
+/** How often this run's referee died before: a contestant before which it dies twice had a hand in it. */
+export async function countRefereeDeaths(
+  log: Pick<EventLog, 'readStream'>,
+  submissionStream: string,
+  run: string,
+): Promise<number> {
+  let [deaths, next] = [0, 0];
+  for (;;) {
+    const page = await log.readStream(submissionStream, next, pageSize);
+    for (const { envelope, revision } of page) {
+      next = revision + 1;
+      const event = envelope.type === 'AttemptAborted' ? toDomainEvent(envelope) : null;
+      if (event?.type !== 'AttemptAborted' || event.data.run !== run) continue;
+      if (event.data.reason === refereeLost) deaths += 1;
+    }
+    if (page.length < pageSize) return deaths;
+  }
+}

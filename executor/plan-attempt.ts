@@ -1,0 +1,143 @@
+import { canonicalBundle } from '../domain/bundle.ts';
+import type { CommandHandler } from '../domain/handle-command.ts';
+import type { Policy } from '../domain/policy/policy.ts';
+import type { Blobs } from '../domain/ports/blobs.ts';
+import type { BundleReader } from '../domain/ports/bundles.ts';
+import type { EventLog } from '../domain/ports/event-log.ts';
+import type { Heartbeat } from '../domain/ports/heartbeats.ts';
+import type { SubmissionCommand } from '../domain/submission/commands.ts';
+import { type SubmissionEvent, submissionStream } from '../domain/submission/events.ts';
+import type { SubmissionState } from '../domain/submission/state.ts';
+import type { AttemptPlan } from './attempt.ts';
+import { type AttemptScope, attemptNames } from './attempt-names.ts';
+import { attemptCgroup } from './cgroup-watch.ts';
+import type { ContainerEngine } from './container-engine.ts';
+import type { LaunchCommands } from './container-options.ts';
+import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
+import type { Logger } from './logger.ts';
+import type { Slots } from './register-slots.ts';
+import { buildRunSpec, type RunnerFacts } from './run-spec.ts';
+import type { SlotPlan } from './slot-plan.ts';
+import type { Timings } from './supervise.ts';
+
+export type Submissions = CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>;
+
+/** What all slots of an executor share. */
+export type ExecutorParts = {
+  readonly log: Pick<EventLog, 'readStream'>;
+  readonly blobs: Pick<Blobs, 'put'>;
+  readonly engine: ContainerEngine;
+  readonly submissions: Submissions;
+  readonly slots: Slots;
+  readonly readBundle: BundleReader;
+  readonly policyOf: (version: number) => Promise<Policy> | Policy;
+  readonly runner: RunnerFacts;
+  readonly seasonSecret: Uint8Array;
+  /** Id of the service; labels on everything it makes in the engine. */
+  readonly instance: string;
+  /** OCI runtime where it isn't the engine's default. */
+  readonly runtime: string | null;
+  readonly commands: LaunchCommands;
+  readonly timings: Timings;
+  readonly hasLocalCgroups: boolean;
+  readonly now: () => Date;
+  /** Hears how far running attempts are. */
+  readonly onProgress: (beat: Heartbeat) => void;
+  readonly logger: Logger;
+};
+
+export type SlotPlace = { readonly executor: string; readonly stream: string; readonly plan: SlotPlan };
+
+export function attemptScope(parts: ExecutorParts, place: SlotPlace, { lease }: LeasedAttempt): AttemptScope {
+  const { submissionId, run, attempt, fencingToken } = lease;
+  return { instance: parts.instance, slot: place.stream, key: { submissionId, run, attempt, fencingToken } };
+}
+
+export function cgroupParentOf(parts: ExecutorParts, scope: AttemptScope): string | null {
+  return parts.hasLocalCgroups ? attemptCgroup(attemptNames(scope).id) : null;
+}
+
+/** Everything that an execution needs, read from the log, policy and the stored bundle. The same answer on every call for an attempt. */
+export async function planAttempt(
+  parts: ExecutorParts,
+  place: SlotPlace,
+  leased: LeasedAttempt,
+  engineInterrupted: boolean,
+): Promise<AttemptPlan> {
+  const { lease } = leased;
+  const stream = submissionStream(lease.submissionId);
+  const { state } = await parts.submissions.load(stream);
+  if (state.phase === 'absent' || state.contract === null)
+    throw new Error(`submission ${lease.submissionId} has no contract to run`);
+  const run = state.runs.find((candidate) => candidate.run === lease.run);
+  if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
+  const [policy, files, previousRefereeDeaths] = await Promise.all([
+    parts.policyOf(run.policyVersion),
+    parts.readBundle(state.identity.bundle.sha256),
+    countRefereeDeaths(parts.log, stream, lease.run),
+  ]);
+  const scope = attemptScope(parts, place, leased);
+  const { deviceClass } = place.plan;
+  const { purpose } = run;
+  const { contract, identity } = state;
+  const { runner, seasonSecret } = parts;
+  const spec = buildRunSpec({
+    key: scope.key,
+    purpose,
+    codeHash: identity.codeHash,
+    contract,
+    policy,
+    runner,
+    seasonSecret,
+    deviceClass,
+    threads,
+  });
+  const beat = { submissionId: lease.submissionId, run: lease.run, attempt: lease.attempt, phase: 'running' };
+  return {
+    pair: pairPlan(parts, place, scope, policy, lease.deadlineAt),
+    spec,
+    bundle: canonicalBundle(files),
+    supervision: {
+      cgroupParent: cgroupParentOf(parts, scope),
+      outputBytes: policy.limits.outputBytes,
+      timeoutSeconds: policy.limits.timeoutSeconds,
+      deadlineAt: new Date(lease.deadlineAt),
+      timings: parts.timings,
+      now: parts.now,
+      onProgress: (progress) => parts.onProgress({ ...beat, at: parts.now().toISOString(), progress }),
+    },
+    previousRefereeDeaths,
+    hasPolicyMemory: place.plan.memoryBytes >= policy.limits.memoryBytes,
+    engineInterrupted,
+  };
+}
+
+/** One torch thread a process: two pools on the same cores fall over each other, and results must not depend on the slot. */
+const threads = 1;
+
+function pairPlan(
+  parts: ExecutorParts,
+  { plan }: SlotPlace,
+  scope: AttemptScope,
+  { limits }: Policy,
+  deadlineAt: string,
+): AttemptPlan['pair'] {
+  return {
+    scope,
+    imageId: parts.runner.imageId,
+    commands: parts.commands,
+    deadlineAt,
+    cpuset: plan.cpuset,
+    threads,
+    // A slot with more than policy promises gives no more: what fits must not depend on the slot.
+    memoryBytes: Math.min(plan.memoryBytes, limits.memoryBytes),
+    pids: limits.pids,
+    artifactsBytes: limits.artifactsBytes,
+    device: plan.device,
+    deviceClass: plan.deviceClass,
+    dataDir: parts.runner.dataDir,
+    tokenizersDir: parts.runner.tokenizersDir,
+    runtime: parts.runtime,
+    cgroupParent: cgroupParentOf(parts, scope),
+  };
+}

@@ -1,0 +1,74 @@
+import { inspectorMemoryBytes, refereeMemoryBytes } from './container-options.ts';
+
+/** One slot of this host, as an operator configures it. */
+export type SlotPlan = {
+  /** `cpu0`, `gpu1`: `[a-z0-9.]+`. */
+  readonly device: string;
+  readonly deviceClass: 'cpu' | 'gpu';
+  /** Cores of the slot, in the kernel's notation (`0`, `2-3`). Referee and contestant take turns on them. */
+  readonly cpuset: string;
+  /** Memory of a contestant; the referee's comes on top. */
+  readonly memoryBytes: number;
+};
+
+export class UnfitSlotPlanError extends Error {
+  override readonly name = 'UnfitSlotPlanError';
+}
+
+/** Left for the service, the engine and the system (CONTRACT §2). */
+export const hostReserveBytes = 4 * 2 ** 30;
+
+/** What of the host's memory slots may use; the inspector's share comes out of the reserve. */
+export function slotMemoryBytes(plan: SlotPlan): number {
+  return plan.memoryBytes + refereeMemoryBytes;
+}
+
+/** Refuses plans that the host can't keep: twice the same device or core, cores it doesn't have, memory it doesn't have. */
+export function checkSlotPlans(
+  plans: readonly SlotPlan[],
+  host: { readonly cpus: number; readonly memoryBytes: number },
+): void {
+  const owners = new Map<number, string>();
+  const devices = new Set<string>();
+  for (const { device, cpuset } of plans) {
+    if (!/^[a-z0-9.]+$/.test(device))
+      refusePlan(`The device name ${device} may have lower-case letters, digits and dots only.`);
+    if (devices.has(device)) refusePlan(`Two slots are called ${device}.`);
+    devices.add(device);
+    for (const core of coresOf(cpuset)) {
+      if (core >= host.cpus) refusePlan(`Slot ${device} wants core ${core}; the host has ${host.cpus}.`);
+      const owner = owners.get(core);
+      if (owner !== undefined) refusePlan(`Slots ${owner} and ${device} share core ${core}.`);
+      owners.set(core, device);
+    }
+  }
+  checkMemory(plans, host.memoryBytes);
+}
+
+function checkMemory(plans: readonly SlotPlan[], hostBytes: number): void {
+  const wanted = plans.reduce((total, plan) => total + slotMemoryBytes(plan), 0) + hostReserveBytes;
+  if (wanted <= hostBytes) return;
+  const [has, wants, reserve] = [hostBytes, wanted, hostReserveBytes].map(inGibibytes);
+  const own = `${inGibibytes(refereeMemoryBytes)} GiB for each referee, ${reserve} GiB for the host (${inGibibytes(inspectorMemoryBytes)} of them for the inspector)`;
+  refusePlan(`The slots want ${wants} GiB with ${own}; the host has ${has} GiB.`);
+}
+
+function inGibibytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
+}
+
+/** Core numbers of a set such as `0,2-3`. */
+export function coresOf(cpuset: string): readonly number[] {
+  const parts = cpuset.split(',').map((part) => /^(\d+)(?:-(\d+))?$/.exec(part));
+  return parts.flatMap((match) => {
+    if (match === null) return refusePlan(`${cpuset} is no set of cores; write 0, 2-3 or 0,2-3.`);
+    const first = Number(match[1]);
+    const last = Number(match[2] ?? match[1]);
+    if (last < first) return refusePlan(`${cpuset} is no set of cores: ${last} comes before ${first}.`);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+function refusePlan(message: string): never {
+  throw new UnfitSlotPlanError(message);
+}

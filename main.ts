@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
+import { deriveId } from './domain/ids.ts';
+import { type PolicyEvent, policyStream } from './domain/policy/events.ts';
+import {
+  type Policies,
+  type PolicyCommand,
+  type PolicyState,
+  policiesOf,
+  policyAggregate,
+} from './domain/policy/policy-aggregate.ts';
+import type { Heartbeats } from './domain/ports/heartbeats.ts';
+import { isRejection } from './domain/rejection.ts';
+import { slotAggregate } from './domain/slot/slot.ts';
+import { submissionAggregate } from './domain/submission/decide.ts';
+import { dockerEngine } from './executor/docker-engine.ts';
+import { inspectorContainer } from './executor/inspector-container.ts';
+import type { RunnerFacts } from './executor/run-spec.ts';
+import { startExecutor } from './executor/start-executor.ts';
+import { bundleReader } from './gates/bundle-reader.ts';
+import { readArchive } from './gates/intake.ts';
+import { contractGate } from './gates/run-gate.ts';
+import { createApp } from './http/app.ts';
+import { conclusionPerformer } from './machines/due/conclude.ts';
+import { expiryPerformer } from './machines/due/expire-holds.ts';
+import type { SlotHandler } from './machines/due/leases.ts';
+import type { SubmissionHandler } from './machines/due/performer.ts';
+import { runsPerformer } from './machines/due/request-runs.ts';
+import { gatePerformer } from './machines/due/run-gates.ts';
+import { startProcessManager } from './machines/process-manager.ts';
+import { permits } from './machines/submission-machine.ts';
+import { projections } from './projections/catalog.ts';
+import { openProjectionDatabase } from './projections/database.ts';
+import { dueSubmissionQueries, projectedDueWork } from './projections/due-submissions.ts';
+import { epochQueries } from './projections/epochs.ts';
+import { evalJobQueries } from './projections/eval-jobs.ts';
+import { slotQueries } from './projections/gpu-leases.ts';
+import type { ProjectionDatabase } from './projections/projection-database.ts';
+import { projectionStatuses } from './projections/projection-status.ts';
+import { type Projector, startProjector } from './projections/projector.ts';
+import { ensureLive } from './projections/rebuild.ts';
+import { scoreQueries } from './projections/scores.ts';
+import { submissionQueries } from './projections/submissions.ts';
+import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
+import { openStorage, type Storage } from './storage/open-storage.ts';
+
+/** What attempts run on, as the set-up made it ready; the season secret keys the stream's order and the seeds. */
+export type Runtime = { readonly runner: RunnerFacts; readonly seasonSecret: Uint8Array };
+
+export type Service = {
+  /** Where the API answers; null where this process has none. */
+  readonly url: string | null;
+  /** Stops taking requests, removes running containers (their attempts run again at the next start), and closes everything. */
+  close(): Promise<void>;
+};
+
+export type Roles = {
+  /** Answers HTTP. */
+  readonly api: boolean;
+  /** Null: this process never talks to a container engine, and gates and attempts wait for a `prism executor`. */
+  readonly runtime: Runtime | null;
+};
+
+export const slug = 'prism';
+const now = () => new Date();
+const periodMs = 1_000;
+const projectionPatienceMs = 5_000;
+
+/** Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start. */
+export async function startService(config: Config, roles: Roles, logger: Logger): Promise<Service> {
+  const opened: (() => Promise<unknown> | unknown)[] = [];
+  const closeAll = async () => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+  try {
+    const core = await openCore(config, roles, logger, opened);
+    if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
+    const url = roles.api ? await startApi(config, core, logger, opened) : null;
+    return { url, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+type Core = {
+  readonly storage: Storage;
+  readonly submissions: SubmissionHandler;
+  readonly slots: SlotHandler;
+  readonly policies: Policies;
+  readonly readModels: ProjectionDatabase;
+  readonly projector: Projector;
+  readonly heartbeats: Heartbeats;
+  /** Identity of this log and this executor: labels on what is made in the engine. */
+  readonly instance: string;
+};
+
+type Opened = (() => Promise<unknown> | unknown)[];
+
+/** Log, blobs, read models and their projector: what every role stands on. */
+async function openCore(config: Config, roles: Roles, logger: Logger, opened: Opened): Promise<Core> {
+  const storage = await openStorage({ url: config.logUrl });
+  opened.push(storage.close);
+  const { log } = storage;
+  const policy = commandHandler(log, policyAggregate);
+  await ensureFirstPolicy(policy, config);
+  const [first] = await log.readAll(0, 1);
+  const instance = deriveId('instance', first?.envelope.id ?? '', config.executorName);
+
+  mkdirSync(config.dataDir, { recursive: true });
+  // An executor beside an API folds for itself, so that neither waits for the other's transactions.
+  const readModels = openProjectionDatabase(join(config.dataDir, roles.api ? 'read-models.sqlite' : 'executor.sqlite'));
+  opened.push(() => readModels.close());
+  await ensureLive({ db: readModels, log, projections });
+  const onFault = (error: unknown) => logger.error({ err: error }, 'the projector stumbled and tries again');
+  const projector = startProjector({ db: readModels, log, projections, onFault });
+  opened.push(projector.close);
+  return {
+    storage,
+    submissions: commandHandler(log, submissionAggregate, permits),
+    slots: commandHandler(log, slotAggregate),
+    policies: policiesOf(policy),
+    readModels,
+    projector,
+    heartbeats: memoryHeartbeats(),
+    instance,
+  };
+}
+
+/** A log without a policy gets the configured one as version 1. Its event is the log's first, and so the log's identity. */
+async function ensureFirstPolicy(
+  policy: CommandHandler<PolicyState, PolicyCommand, PolicyEvent>,
+  { initialPolicy }: Config,
+): Promise<void> {
+  const handled = await policy.handle(
+    policyStream,
+    { kind: 'ActivateFirstPolicy', draft: initialPolicy, operator: 'configuration', reason: 'first start' },
+    { causeId: randomUUID(), correlationId: policyStream, at: now().toISOString() },
+  );
+  if (isRejection(handled)) throw new Error(`the initial policy was refused: ${handled.detail}`);
+}
+
+/** The process manager with its gates, and the executor: whatever may need the container engine. */
+async function startWork(config: Config, runtime: Runtime, core: Core, logger: Logger, opened: Opened): Promise<void> {
+  const { storage, submissions, slots, policies, projector, instance } = core;
+  const docker = new Docker();
+  const { runner } = runtime;
+  const readBundle = bundleReader(storage.blobs);
+  const inspector = inspectorContainer({ engine: dockerEngine(docker), imageId: runner.imageId, instance, logger });
+  opened.push(inspector.close);
+
+  const shared = { submissions, policies, clock: now };
+  const manager = startProcessManager({
+    ...shared,
+    slots,
+    dueWork: projectedDueWork(core.readModels),
+    performers: {
+      gate: gatePerformer({
+        ...shared,
+        gates: { contract: contractGate(readBundle, inspector) },
+        onFault: (gate, error) => logger.warn({ err: error, gate }, 'a gate could not answer and is asked again'),
+      }),
+      runs: runsPerformer(shared),
+      conclusion: conclusionPerformer(shared),
+      expiry: expiryPerformer(shared),
+    },
+    projected: async (position) => void (await projector.waitFor(position, projectionPatienceMs)),
+    periodMs,
+    onFault: (error) => logger.error({ err: error }, 'something due could not be done and is tried again'),
+  });
+  opened.push(manager.close);
+
+  const executor = await startExecutor({
+    ...{
+      log: storage.log,
+      blobs: storage.blobs,
+      submissions,
+      slots,
+      docker,
+      readBundle,
+      runner,
+      instance,
+      logger,
+      now,
+    },
+    seasonSecret: runtime.seasonSecret,
+    policyOf: async (version) => (await policies.ofVersion(version)).policy,
+    executorName: config.executorName,
+    slotPlans: config.slots,
+    onProgress: core.heartbeats.report,
+  });
+  opened.push(() => executor.close());
+  const wakes = storage.log.subscribe(await storage.log.head(), async (page) => {
+    await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
+    manager.wake();
+  });
+  opened.push(wakes.close);
+  manager.wake();
+}
+
+async function startApi(config: Config, core: Core, logger: Logger, opened: Opened): Promise<string> {
+  const { storage, policies, projector, readModels } = core;
+  const { log } = storage;
+  const policy = policies.active;
+  const scores = scoreQueries(readModels);
+  const slots = slotQueries(readModels);
+  const version = programVersion();
+  const app = createApp({
+    sharedToken: config.sharedToken,
+    newId: randomUUID,
+    reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
+    health: {
+      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels) },
+      slots: slots.slots,
+    },
+    version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
+    receive: { readArchive, commands: core.submissions, blobs: storage.blobs, policy, now, newId: randomUUID },
+    submission: {
+      submissions: submissionQueries(readModels),
+      queue: dueSubmissionQueries(readModels),
+      heartbeats: core.heartbeats,
+      caughtUp: async () => projector.waitFor(await log.head(), projectionPatienceMs),
+    },
+    events: { log },
+    board: { scores, slug, policy, now },
+    epochs: { epochs: epochQueries(readModels), policy, now },
+    work: { evalJobs: evalJobQueries(readModels), slots },
+  });
+  const server = createServer(app.callback());
+  await listen(server, config);
+  opened.push(() => closeServer(server));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+function programVersion(): string {
+  const file = readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8');
+  const { version }: { version?: unknown } = JSON.parse(file);
+  return typeof version === 'string' ? version : 'unknown';
+}
