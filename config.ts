@@ -30,6 +30,8 @@ export type Config = {
   /** Whether this process runs containers; `prism executor` is the other place for that. */
   readonly executor: boolean;
   readonly executorName: string;
+  /** Names this service in the container engine. Null: made from the log's identity, so that two logs never share one. */
+  readonly instance: string | null;
   readonly logLevel: string;
 };
 
@@ -85,6 +87,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       hostname()
         .toLowerCase()
         .replaceAll(/[^a-z0-9.]/g, '.'),
+    instance: null,
     logLevel: read.PRISM_LOG_LEVEL,
   };
 }

@@ -111,7 +111,7 @@ async function openCore(config: Config, roles: Roles, logger: Logger, opened: Op
   const policy = commandHandler(log, policyAggregate);
   await ensureFirstPolicy(policy, config);
   const [first] = await log.readAll(0, 1);
-  const instance = deriveId('instance', first?.envelope.id ?? '', config.executorName);
+  const instance = config.instance ?? deriveId('instance', first?.envelope.id ?? '', config.executorName);
 
   mkdirSync(config.dataDir, { recursive: true });
   // An executor beside an API folds for itself, so that neither waits for the other's transactions.

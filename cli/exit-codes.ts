@@ -11,6 +11,8 @@ export const exitCodes = {
   refused: 4,
   /** A fault of ours. */
   fault: 70,
+  /** Stopped by a signal before it was done. */
+  interrupted: 130,
 } as const;
 
 /** Ends a command with a message for people and an exit code for programs. */

@@ -32,9 +32,9 @@ export type AttemptResult = {
 };
 
 /**
- * Runs an attempt, or finds it running, or finds it ended: the same call after a crash leads to the same result. Leaves the containers behind
- * (`clearPair` removes them once the result is recorded). Throws engine errors, and the signal's reason; neither says
- * anything about the submission.
+ * Runs an attempt, or finds it running, or finds it ended: the same call after a crash leads to the same result. Leaves
+ * the containers behind (`clearPair` removes them once the result is recorded). Throws engine errors, and the signal's
+ * reason; neither says anything about the submission.
  */
 export async function runAttempt(
   engine: ContainerEngine,

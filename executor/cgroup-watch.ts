@@ -1,9 +1,10 @@
 /**
  * The kernel's own counts of a container: how often it was out of memory, how often it was refused a process.
  *
- * A cgroup's files live as long as the cgroup, and v1 counts in the leaf alone, so they are read every now and then while
- * the container runs, and once more before a kill of ours. What is missed costs precision (`exception` in place of `pids`), never
- * fairness: both are the contestant's. Engines elsewhere, or under systemd's cgroup driver, give nulls.
+ * A cgroup's files live as long as the cgroup, and v1 counts in the leaf alone, so they are read every now and then
+ * while the container runs, and once more before a kill of ours. What is missed costs precision (`exception` in place
+ * of `pids`), never fairness: both are the contestant's. Engines elsewhere, or under systemd's cgroup driver, give
+ * nulls.
  */
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';

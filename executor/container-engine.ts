@@ -18,15 +18,19 @@ export type Conversation = Attachment & { write(chunk: string): void };
 /**
  * What the executor asks of a container engine.
  *
- * - Idempotence: `ensure…`, `start`, `kill`, `remove…` do nothing where it is already so; every call may be repeated after
- *   a crash of either side.
+ * - Idempotence: `ensure…`, `start`, `kill`, `remove…` do nothing where it is already so; every call may be repeated
+ *   after a crash of either side.
  * - Order: output that is written after `attach` has resolved is delivered; what came before it is lost.
- * - Failure: `EngineUnavailableError` where the engine can't be reached (nothing is known), `EngineRefusedError` where it said no.
+ * - Failure: `EngineUnavailableError` where the engine can't be reached (nothing is known), `EngineRefusedError` where
+ *   it said no.
  */
 export type ContainerEngine = {
   ensureVolume(options: VolumeCreateOptions): Promise<void>;
   ensureContainer(options: ContainerCreateOptions): Promise<void>;
-  /** Unpacks a tar into a folder of a writable volume; the container need not run. Nothing where there is no such container. */
+  /**
+   * Unpacks a tar into a folder of a writable volume; the container need not run. Nothing where there is no such
+   * container.
+   */
   putArchive(name: string, folder: string, tar: Uint8Array): Promise<void>;
   /** A tar of a file or folder; null where it isn't there. */
   readArchive(name: string, path: string): Promise<Readable | null>;

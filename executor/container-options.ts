@@ -20,7 +20,7 @@ const gibibyte = 2 ** 30;
 
 /** What a referee may use beside its contestant; a slot plan counts it too. */
 export const refereeMemoryBytes = 2 * gibibyte;
-export const inspectorMemoryBytes = gibibyte;
+const inspectorMemoryBytes = gibibyte;
 
 export const refereeUser = '10001:10001';
 export const contestantUser = '10002:10002';
@@ -82,7 +82,7 @@ function confinement(limits: Limits, runtime: string | null): HostConfig & { Cgr
     PidsLimit: limits.pids, // A fork bomb ends here; `nproc` would count a uid across all containers.
     CgroupnsMode: 'private', // The host's cgroup tree, and with it other attempts' ids, stays unseen.
     Init: true, // Reaps orphans and turns a child's signal into an exit code.
-    LogConfig: { Type: 'none', Config: {} }, // A flood on stdout would fill the host's disk; we capture the end ourselves.
+    LogConfig: { Type: 'none', Config: {} }, // A flood on stdout would fill the host's disk; we keep the end.
     RestartPolicy: { Name: 'no' }, // A second life would be an attempt that nobody asked for.
     AutoRemove: false, // The exit and the outputs are read from the stopped container.
     Ulimits: [
@@ -210,7 +210,10 @@ export function inspectorOptions(plan: {
   };
 }
 
-/** The two volumes of an attempt. The channel is a capped tmpfs that holds one socket; the other one must outlive its container. */
+/**
+ * The two volumes of an attempt. The channel is a capped tmpfs that holds one socket; the other one must outlive its
+ * container.
+ */
 export function attemptVolumes(scope: AttemptScope, deadlineAt: string) {
   const names: AttemptNames = attemptNames(scope);
   const channel = 'size=1m,mode=0755,uid=10001,gid=10001,noexec,nosuid,nodev';

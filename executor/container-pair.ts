@@ -1,8 +1,9 @@
 /**
  * The two containers of an attempt and their volumes: made, found again after a restart, and removed.
  *
- * A restart is the happy path: every step asks for a state and not for a change, so whatever an earlier life of this service left
- * half-made is finished. Only one thing starts over: a referee that has ended before its contestant was ever started.
+ * A restart is the happy path: every step asks for a state and not for a change, so whatever an earlier life of this
+ * service left half-made is finished. Only one thing starts over: a referee that has ended before its contestant was
+ * ever started.
  */
 import { attemptFolder, inputArchive } from './attempt-archive.ts';
 import { type AttemptNames, type AttemptScope, attemptNames } from './attempt-names.ts';

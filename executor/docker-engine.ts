@@ -9,8 +9,8 @@ import { EngineUnavailableError, statusOf, toEngineError } from './engine-errors
 const answerLimitMs = 60_000;
 
 /**
- * How often an exit is asked for beside `wait`. NOTE: when the engine dies during a `wait`, docker-modem never settles the
- * promise (it listens for no `error` of a response that has begun); the question is what notices.
+ * How often an exit is asked for beside `wait`. NOTE: when the engine dies during a `wait`, docker-modem never settles
+ * the promise (it listens for no `error` of a response that has begun); the question is what notices.
  */
 const exitPollMs = 1_000;
 

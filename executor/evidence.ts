@@ -6,7 +6,10 @@ import type { AttemptResult } from './attempt.ts';
 
 export type Recordable = { readonly outcome: RunOutcome; readonly attachments: readonly Attachment[] };
 
-/** Turns a result into what the command carries: small blobs ride with the event, larger ones are durable before this resolves. */
+/**
+ * Turns a result into what the command carries: small blobs ride with the event, larger ones are durable before this
+ * resolves.
+ */
 export async function toRecordable(result: AttemptResult, blobs: Pick<Blobs, 'put'>): Promise<Recordable> {
   const attachments: Attachment[] = [];
   const store = async (bytes: Uint8Array | null): Promise<BlobReference | null> => {

@@ -3,11 +3,12 @@
  *
  *   idle → starting → running → recording → clearing → releasing → idle
  *
- * `starting` asks the submission for the attempt (the first start wins), `running` has the containers, `recording` tells the
- * submission how it ended, `clearing` kills and removes the containers, and only then is the lease released. It is never
- * persisted: after a restart the slot's stream says whether a lease is active, and the actor walks the same states again;
- * each effect finds what an earlier life has done. A stop of the service is a walk to `clearing` and no further: nothing runs on, nothing
- * is recorded, and the lease stays for the next life, which runs the same attempt anew.
+ * `starting` asks the submission for the attempt (the first start wins), `running` has the containers, `recording`
+ * tells the submission how it ended, `clearing` kills and removes the containers, and only then is the lease released.
+ * It is never persisted: after a restart the slot's stream says whether a lease is active, and the actor walks the same
+ * states again; each effect finds what an earlier life has done. A stop of the service is a walk to `clearing` and no
+ * further: nothing runs on, nothing is recorded, and the lease stays for the next life, which runs the same attempt
+ * anew.
  *
  * An actor that errs has met a bug; XState then throws, and the service restarts on the same path.
  *
@@ -19,8 +20,8 @@ import { faultResult } from './evidence.ts';
 import type { LeasedAttempt } from './leased-attempt.ts';
 
 /**
- * What the actor causes. Each is safe to repeat, tries again by itself while that may help, and ends when its signal aborts.
- * `run` leaves the containers to `clear`.
+ * What the actor causes. Each is safe to repeat, tries again by itself while that may help, and ends when its signal
+ * aborts. `run` leaves the containers to `clear`.
  */
 export type SlotEffects = {
   start(leased: LeasedAttempt, signal: AbortSignal): Promise<StartAnswer>;

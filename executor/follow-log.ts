@@ -9,8 +9,8 @@ import type { Logger } from './logger.ts';
 const resubscribeAfterMs = 1_000;
 
 /**
- * Feeds the slots' actors with the log's events after `position`, until closed. A subscription that ends by a fault is taken up again
- * where it broke off: an executor that has stopped listening would look healthy and do nothing.
+ * Feeds the slots' actors with the log's events after `position`, until closed. A subscription that ends by a fault is
+ * taken up again where it broke off: an executor that has stopped listening would look healthy and do nothing.
  */
 export function followLog(
   log: Pick<EventLog, 'subscribe'>,
@@ -75,7 +75,9 @@ function slotSignal(recorded: RecordedEvent): SlotSignal | null {
   }
 }
 
-/** Holds, withdrawals and failures cancel running attempts in the same append, so this event is the only one to heed. */
+/**
+ * Holds, withdrawals and failures cancel running attempts in the same append, so this event is the only one to heed.
+ */
 function cancellation({ envelope }: RecordedEvent): SlotSignal | null {
   const event = toDomainEvent(envelope);
   if (event.type !== 'AttemptCancelled') return null;

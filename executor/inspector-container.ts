@@ -1,7 +1,8 @@
 /**
  * CPython's parser behind a wall: a long-lived container that reads submitted source and executes none of it
- * (PROTOCOL.md §5). Started with the first question, asked one question at a time, restarted when it crashes, hangs or answers
- * something else; a question that brought it down twice is `InspectorUnavailableError`, which says nothing about the source.
+ * (PROTOCOL.md §5). Started with the first question, asked one question at a time, restarted when it crashes, hangs or
+ * answers something else; a question that brought it down twice is `InspectorUnavailableError`, which says nothing
+ * about the source.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';

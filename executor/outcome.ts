@@ -14,8 +14,8 @@ export type Exit =
   | { readonly kind: 'vanished' };
 
 /**
- * Why we killed, written down before the kill. Only the first intent of an attempt counts. `refereeHung`: it did not end
- * in time after its contestant; `contestantOutlived`: the other way round.
+ * Why we killed, written down before the kill. Only the first intent of an attempt counts. `refereeHung`: it did not
+ * end in time after its contestant; `contestantOutlived`: the other way round.
  */
 export const killIntents = [
   'output',
@@ -110,7 +110,10 @@ function refereeHung({ contestant, connected }: Facts): Verdict {
   );
 }
 
-/** A run that was faster than our kill counts: the clock is no part of the score. A referee that did not end either is to blame itself. */
+/**
+ * A run that was faster than our kill counts: the clock is no part of the score. A referee that did not end either is
+ * to blame itself.
+ */
 function outerTimeout({ manifest, referee }: Facts): Verdict | null {
   if (manifest.kind === 'completed') return null;
   if (!exitedWell(referee))

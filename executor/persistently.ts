@@ -4,8 +4,8 @@ const firstBackoffMs = 250;
 const longestBackoffMs = 15_000;
 
 /**
- * Tries until it works: 250 ms, doubling, at most 15 s apart. `onFailure` is told about each failure, and ends the trying by
- * returning a value in the result's place, or by throwing. Aborting the signal rejects with its reason.
+ * Tries until it works: 250 ms, doubling, at most 15 s apart. `onFailure` is told about each failure, and ends the
+ * trying by returning a value in the result's place, or by throwing. Aborting the signal rejects with its reason.
  */
 export async function persistently<Result>(
   attempt: (failures: number) => Promise<Result>,

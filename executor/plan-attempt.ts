@@ -57,7 +57,10 @@ export function cgroupParentOf(parts: ExecutorParts, scope: AttemptScope): strin
   return parts.hasLocalCgroups ? attemptCgroup(attemptNames(scope).id) : null;
 }
 
-/** Everything that an execution needs, read from the log, policy and the stored bundle. The same answer on every call for an attempt. */
+/**
+ * Everything that an execution needs, read from the log, policy and the stored bundle. The same answer on every call
+ * for an attempt.
+ */
 export async function planAttempt(
   parts: ExecutorParts,
   place: SlotPlace,
@@ -112,7 +115,10 @@ export async function planAttempt(
   };
 }
 
-/** One torch thread a process: two pools on the same cores fall over each other, and results must not depend on the slot. */
+/**
+ * One torch thread a process: two pools on the same cores fall over each other, and results must not depend on the
+ * slot.
+ */
 const threads = 1;
 
 function pairPlan(

@@ -3,8 +3,9 @@ import { attemptCgroup, removeCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
 
 /**
- * Removes what earlier lives of this instance left in the engine: everything that carries its label and belongs to no attempt with an active
- * lease. Things without the label, or with another instance's, are nobody's business. Answers the names of what it removed.
+ * Removes what earlier lives of this instance left in the engine: everything that carries its label and belongs to no
+ * attempt with an active lease. Things without the label, or with another instance's, are nobody's business. Answers
+ * the names of what it removed.
  */
 export async function reconcile(
   engine: ContainerEngine,

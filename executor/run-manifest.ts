@@ -233,7 +233,9 @@ function toMeasured(manifest: RunManifest, record: RunRecord): Measured {
   };
 }
 
-/** The first batch without its lane-first tokens: what the untrained model was charged, and for how many predictions. */
+/**
+ * The first batch without its lane-first tokens: what the untrained model was charged, and for how many predictions.
+ */
 function step0Of({ batches, vocab }: RunRecord): Measurement['step0'] {
   const first = batches[0];
   if (first === undefined) return { microNats: 0, tokens: 0 };

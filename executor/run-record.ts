@@ -107,7 +107,10 @@ function checkBatches({ batches, vocab }: RunRecord): void {
   mustHold('the first batch charges its lanes', batches.length === 0 || (batches[0]?.firstTokens ?? 0) > 0);
 }
 
-/** Groups are runs of whole rows across batches, closed at the first row that fills them: their sizes follow from B and T. */
+/**
+ * Groups are runs of whole rows across batches, closed at the first row that fills them: their sizes follow from B and
+ * T.
+ */
 function checkGroups({ batches, groups, vocab }: RunRecord): void {
   const worst = worstMicroNats(vocab);
   let [index, open] = [0, 0];

@@ -37,7 +37,9 @@ type SpecLimits = Pick<
   | 'setupSeconds'
 > & { readonly connectSeconds: number };
 
-/** From the start of the contestant's container to its connection: torchrun and torch on a slow machine. Ours if missed. */
+/**
+ * From the start of the contestant's container to its connection: torchrun and torch on a slow machine. Ours if missed.
+ */
 export const connectSeconds = 120;
 
 /** What is known about the runner and its locked files; digests are lower-case hex SHA-256. */
@@ -86,8 +88,8 @@ export function buildRunSpec(asked: {
 }
 
 /**
- * The forced seed, 0 … 2³¹−1: the first four bytes, big-endian, of HMAC-SHA256(season secret, "seed" NUL code hash), top bit
- * cleared. It depends on nothing that differs between attempts, so every attempt of a run is the same run.
+ * The forced seed, 0 … 2³¹−1: the first four bytes, big-endian, of HMAC-SHA256(season secret, "seed" NUL code hash),
+ * top bit cleared. It depends on nothing that differs between attempts, so every attempt of a run is the same run.
  */
 export function forcedSeed(seasonSecret: Uint8Array, codeHash: string): number {
   const mac = createHmac('sha256', seasonSecret).update(`seed\0${codeHash}`).digest();

@@ -1,4 +1,4 @@
-import { inspectorMemoryBytes, refereeMemoryBytes } from './container-options.ts';
+import { refereeMemoryBytes } from './container-options.ts';
 
 /** One slot of this host, as an operator configures it. */
 export type SlotPlan = {
@@ -23,7 +23,9 @@ export function slotMemoryBytes(plan: SlotPlan): number {
   return plan.memoryBytes + refereeMemoryBytes;
 }
 
-/** Refuses plans that the host can't keep: twice the same device or core, cores it doesn't have, memory it doesn't have. */
+/**
+ * Refuses plans that the host can't keep: twice the same device or core, cores it doesn't have, memory it doesn't have.
+ */
 export function checkSlotPlans(
   plans: readonly SlotPlan[],
   host: { readonly cpus: number; readonly memoryBytes: number },
@@ -49,8 +51,8 @@ function checkMemory(plans: readonly SlotPlan[], hostBytes: number): void {
   const wanted = plans.reduce((total, plan) => total + slotMemoryBytes(plan), 0) + hostReserveBytes;
   if (wanted <= hostBytes) return;
   const [has, wants, reserve] = [hostBytes, wanted, hostReserveBytes].map(inGibibytes);
-  const own = `${inGibibytes(refereeMemoryBytes)} GiB for each referee, ${reserve} GiB for the host (${inGibibytes(inspectorMemoryBytes)} of them for the inspector)`;
-  refusePlan(`The slots want ${wants} GiB with ${own}; the host has ${has} GiB.`);
+  const shares = `${inGibibytes(refereeMemoryBytes)} GiB a referee and ${reserve} GiB for the host`;
+  refusePlan(`The slots want ${wants} GiB with ${shares}; the host has ${has} GiB.`);
 }
 
 function inGibibytes(bytes: number): string {

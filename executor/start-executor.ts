@@ -1,12 +1,13 @@
 /**
  * The executor: one actor a slot, fed by the log.
  *
- * Start: check engine and image, register the slots, fold their streams to the active leases, remove what belongs to none of them, start the
- * actors, give each its active lease, follow the log. The log's head is taken before the fold, so that nothing falls between; what is
- * seen twice is known by its token.
+ * Start: check engine and image, register the slots, fold their streams to the active leases, remove what belongs to
+ * none of them, start the actors, give each its active lease, follow the log. The log's head is taken before the fold,
+ * so that nothing falls between; what is seen twice is known by its token.
  *
- * `close()` leaves nothing running: containers are removed, nothing is recorded, leases stay, and the next start runs the same attempts
- * from the beginning. `close({ killRunning: false })` leaves the containers running for the next start to adopt, as a crash would.
+ * `close()` leaves nothing running: containers are removed, nothing is recorded, leases stay, and the next start runs
+ * the same attempts from the beginning. `close({ killRunning: false })` leaves the containers running for the next
+ * start to adopt, as a crash would.
  */
 import type Docker from 'dockerode';
 import { createActor, waitFor } from 'xstate';

@@ -1,8 +1,9 @@
 /**
  * Watches one attempt from the referee's start to the end of both containers, and says what happened.
  *
- * The main line: referee up, contestant up, one of them ends, the other one follows within a bounded time or is killed. Beside it the deadline
- * and a flood of output may pull the kill switch, and the caller's signal ends the watching (it kills nothing: the caller clears up).
+ * The main line: referee up, contestant up, one of them ends, the other one follows within a bounded time or is killed.
+ * Beside it the deadline and a flood of output may pull the kill switch, and the caller's signal ends the watching (it
+ * kills nothing: the caller clears up).
  *
  * Does not: read files of the referee, or judge.
  */
@@ -182,7 +183,10 @@ function at({ plan, kill, signal }: Watching, time: Date, intent: KillIntent): v
   );
 }
 
-/** Looked at once more: a container that was removed by force is first seen as killed, and the out-of-memory mark may come late. */
+/**
+ * Looked at once more: a container that was removed by force is first seen as killed, and the out-of-memory mark may
+ * come late.
+ */
 async function observe(watching: Watching): Promise<Observed> {
   const { engine, pair } = watching;
   const [referee, contestant] = await Promise.all([

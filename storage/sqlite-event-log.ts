@@ -1,8 +1,8 @@
 import type { Database } from 'better-sqlite3';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
-import { watchDataVersion } from './data-version.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
+import { watchDataVersion } from './data-version.ts';
 import { groupCommit } from './group-commit.ts';
 import { assertPage, defaultPageSize } from './page.ts';
 import { prepareAppend } from './prepared-append.ts';

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
+import { deriveId } from '../../domain/ids.ts';
 import { startService } from '../../main.ts';
 import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { CommandError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
 import { prepareRuntime, releaseRuntime } from '../runtime.ts';
@@ -34,17 +36,28 @@ export async function demo(
   const config = demoConfig(environment, options.streamBytes ?? defaultStreamBytes);
   await rm(config.dataDir, { recursive: true, force: true });
   await mkdir(config.dataDir, { recursive: true });
-  const runtime = await prepareRuntime(config);
+  const interrupted = interruption();
   try {
+    const runtime = await Promise.race([prepareRuntime(config), interrupted]);
     const service = await startService(config, { api: true, runtime }, serviceLogger(config));
     try {
-      return await scoreExamples(serviceClient(service.url ?? '', config.sharedToken), config, output);
+      const client = serviceClient(service.url ?? '', config.sharedToken);
+      return await Promise.race([scoreExamples(client, config, output), interrupted]);
     } finally {
       await service.close();
     }
   } finally {
     await releaseRuntime();
   }
+}
+
+/** Rejects when somebody asks the process to stop, so that what was started is stopped on the way out. */
+function interruption(): Promise<never> {
+  const signalled = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]).then(() => {
+    throw new CommandError(exitCodes.interrupted, 'interrupted; nothing is left running');
+  });
+  signalled.catch(() => {});
+  return signalled;
 }
 
 /** Nothing of the environment but where an engine is: a demo is the same demo everywhere. */
@@ -66,6 +79,8 @@ function demoConfig(environment: Config, streamBytes: number): Config {
     slots: [{ device: 'cpu0', deviceClass: 'cpu', cpuset: '0', memoryBytes: demoMemoryBytes }],
     executor: true,
     executorName: 'demo',
+    // Its log is a new one every time, but what an interrupted demo left in the engine is found by the next.
+    instance: deriveId('instance', 'demo', dataDir),
   };
 }
 

@@ -3,8 +3,8 @@
 const python = (source: string): readonly string[] => ['python3', '-c', source];
 
 /**
- * A referee: ready, one connection, then it waits for the channel to close (`lost`) or for the test's note `/attempt/go`
- * (`failed`), and writes a manifest.
+ * A referee: ready, one connection, then it waits for the channel to close (`lost`) or for the test's note
+ * `/attempt/go` (`failed`), and writes a manifest.
  */
 export const referee = python(`
 import json, os, socket

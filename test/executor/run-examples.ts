@@ -41,7 +41,10 @@ export const spec: RunSpec = {
   threads: 1,
 };
 
-/** Two batches of four rows: each row a group position count of 15, then a shorter last batch; five bytes stay uncovered. */
+/**
+ * Two batches of four rows: each row a group position count of 15, then a shorter last batch; five bytes stay
+ * uncovered.
+ */
 export function exampleRecord(): RunRecord {
   const uniform = uniformMicroNats(256);
   const streamBytes = 4_096;

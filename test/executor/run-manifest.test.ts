@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { sha256Hex } from '../../domain/blob-digest.ts';
 import { readRunFiles } from '../../executor/run-manifest.ts';
 import { type RunRecord, uniformMicroNats } from '../../executor/run-record.ts';
+import type { RunSpec } from '../../executor/run-spec.ts';
 import { bytesOf, digestOf, exampleFiles, exampleManifest, exampleRecord, spec } from './run-examples.ts';
 
 const read = (manifest: unknown, recordBytes: Uint8Array | null) => readRunFiles(bytesOf(manifest), recordBytes, spec);
@@ -58,6 +62,23 @@ describe('readRunFiles', () => {
     const asked = (streamBytes: number) =>
       readRunFiles(bytesOf(manifest), recordBytes, { ...spec, streamBytes }).reading.kind;
     expect([4_096, 4_099, 4_100, 4_095].map(asked)).to.deep.equal(['completed', 'completed', 'invalid', 'invalid']);
+  });
+});
+
+describe('readRunFiles on the golden fixtures', () => {
+  const fixture = (name: string) => readFile(join('gpu-runner/fixtures', name));
+
+  it('takes what the Python side wrote', async () => {
+    const asked: RunSpec = JSON.parse((await fixture('spec.json')).toString());
+    const record: RunRecord = JSON.parse((await fixture('record.json')).toString());
+    const { reading, measured } = readRunFiles(await fixture('manifest.json'), await fixture('record.json'), asked);
+    expect(reading).to.deep.equal({ kind: 'completed' });
+    expect(measured?.measurement).to.include({ microNats: record.totals.microNats, streamBytes: asked.streamBytes });
+  });
+
+  it('hashes the canonical bundle as the spec names it', async () => {
+    const asked: RunSpec = JSON.parse((await fixture('spec.json')).toString());
+    expect(sha256Hex(await fixture('bundle'))).to.equal(asked.codeHash);
   });
 });
 

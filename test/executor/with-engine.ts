@@ -20,8 +20,9 @@ export type RealEngine = {
 const lockFile = join(tmpdir(), 'prism-container-tests.lock');
 
 /**
- * A suite that needs the engine. It is skipped, with the reason in its output, where there is none; it holds a machine-wide lock, since two
- * torch processes on two cores starve each other; and it fails where it leaves a container or a volume behind.
+ * A suite that needs the engine. It is skipped, with the reason in its output, where there is none; it holds a machine-
+ * wide lock, since two torch processes on two cores starve each other; and it fails where it leaves a container or a
+ * volume behind.
  */
 export function describeWithEngine(title: string, body: (real: () => RealEngine) => void): void {
   describe(title, function () {

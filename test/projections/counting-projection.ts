@@ -1,6 +1,6 @@
-import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 import { liveReader } from '../../projections/live-reader.ts';
 import type { Projection } from '../../projections/projection.ts';
+import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 
 /** A read model for tests: counts events by type, and can't fold those of one type. */
 export function countingProjection({

@@ -10,8 +10,8 @@ import type { SlotEvent } from '../../domain/slot/events.ts';
 import { type SubmissionEvent, submissionStream } from '../../domain/submission/events.ts';
 import { projections } from '../../projections/catalog.ts';
 import { openProjectionDatabase } from '../../projections/database.ts';
-import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 import { type Projection, tableNames } from '../../projections/projection.ts';
+import type { ProjectionDatabase } from '../../projections/projection-database.ts';
 import { projectionVersions } from '../../projections/versions.ts';
 import {
   activePolicy,
