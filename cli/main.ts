@@ -123,6 +123,12 @@ function report(error: unknown): number {
   return exitCodes.fault;
 }
 
+// Whoever reads our output may stop early (`prism … | head`): that is no fault.
+process.stdout.on('error', (error) => {
+  if ('code' in error && error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 try {
   await program().parseAsync();
 } catch (error) {
