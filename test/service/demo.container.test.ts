@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { packageRoot } from '../../cli/package-root.ts';
+import { ownEnvironment, prism } from './service-process.ts';
+import { describeServices, inEngine } from './with-services.ts';
+
+/** The largest batch of the examples, 16 · 64 bytes, may be a 64th of the stream, which ends up to 3 bytes early. */
+const streamBytes = 64 * 16 * 64 + 3;
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const answerSchema = z.looseObject({
+  submissions: z.array(
+    z.strictObject({
+      name: z.string(),
+      status: z.string(),
+      finalScore: z.number().nullable(),
+      bitsPerByte: z.number().nullable(),
+      coveredBytes: z.number().nullable(),
+      attempts: z.number(),
+      recordDigest: digest.nullable(),
+    }),
+  ),
+  weights: z.record(z.string(), z.number()),
+});
+
+describeServices('as a demo', (services) => {
+  it('scores the examples and says so in its last line, and leaves nothing running', async () => {
+    const command = [prism, 'demo', '--json', '--stream-bytes', String(streamBytes)];
+    const { stdout } = await promisify(execFile)(process.execPath, command, { env: ownEnvironment() });
+    const { submissions, weights } = answerSchema.parse(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''));
+
+    expect(submissions.map(({ name, status }) => [name, status])).to.deep.equal([
+      ['transformer', 'completed'],
+      ['gru', 'completed'],
+      ['crash', 'failed'],
+    ]);
+    const [transformer, gru, crash] = submissions;
+    for (const honest of [transformer, gru]) {
+      expect(honest?.attempts).to.equal(1);
+      expect(honest?.coveredBytes).to.be.within(streamBytes - 3 - 16, streamBytes);
+      expect(honest?.bitsPerByte).to.be.within(1, 8);
+      expect(honest?.finalScore).to.be.within(1 / 9.5, 1 / 2);
+      expect(honest?.recordDigest).to.be.a('string');
+    }
+    expect(crash).to.deep.include({ attempts: 1, finalScore: null, bitsPerByte: null, recordDigest: null });
+    const paid = Object.values(weights);
+    expect(paid.reduce((sum, weight) => sum + weight, 0)).to.be.closeTo(1, 1e-9);
+    expect(Object.keys(weights)).not.to.include('demo-carol');
+
+    const left = await inEngine(services.engine(), join(packageRoot, '.prism', 'demo'), 'demo');
+    expect(left).to.deep.equal({ containers: [], volumes: [] });
+  });
+});
