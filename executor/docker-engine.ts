@@ -20,7 +20,7 @@ export function dockerEngine(docker: Docker): ContainerEngine {
 
   async function inspect(name: string): Promise<ContainerStatus | null> {
     const found = await ask(`inspect ${name}`, () => container(name).inspect(), [404]);
-    return found === null ? null : toStatus(found);
+    return found === null || isBeingRemoved(found) ? null : toStatus(found);
   }
 
   return {
@@ -40,7 +40,9 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       return stream === null ? null : (stream as Readable);
     },
     async pathExists(name, path) {
-      return (await ask(`look at ${path} of ${name}`, () => container(name).infoArchive({ path }), [404])) !== null;
+      const answer = await ask(`look at ${path} of ${name}`, () => container(name).infoArchive({ path }), [404]);
+      (answer as Readable | null)?.resume(); // Its empty body would hold the connection open for minutes.
+      return answer !== null;
     },
     async attach(name, stdout, stderr) {
       const options = { stream: true, stdout: true, stderr: true };
@@ -127,8 +129,13 @@ function follow(docker: Docker, stream: NodeJS.ReadWriteStream, stdout: Writable
   return { closed, detach: () => duplex.destroy() };
 }
 
+/** A forced removal marks the container first and kills it then: seen in between, it looks as if it had been killed. */
+function isBeingRemoved({ State }: ContainerInspectInfo): boolean {
+  return State.Status === 'removing' || State.Dead;
+}
+
 function toStatus({ Id, Image, State, Config }: ContainerInspectInfo): ContainerStatus {
-  // Paused, restarting and removing don't happen to containers of ours; `dead` is a removal that failed.
+  // Paused and restarting don't happen to containers of ours.
   const status = State.Status === 'created' ? 'created' : State.Running ? 'running' : 'exited';
   return {
     id: Id,
