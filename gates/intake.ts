@@ -41,9 +41,12 @@ function checkEntries(entries: readonly ZipEntry[]): Refusal | null {
     return refuse('prism:zip-too-many-files', null, `It has ${files.length} files.`);
   if (entries.length - files.length > bundleLimits.folders) return refuse('prism:zip-too-many-files', null);
   // An honest header saves the inflating; a lying one is caught by counting.
-  const claimed = files.reduce((sum, entry) => sum + entry.contentBytes, 0);
-  if (claimed > bundleLimits.contentBytes)
-    return refuse('prism:zip-too-much-content', null, `They claim ${claimed} bytes.`);
+  let claimed = 0;
+  for (const { name, contentBytes } of files) {
+    claimed += contentBytes;
+    if (claimed > bundleLimits.contentBytes)
+      return refuse('prism:zip-too-much-content', name, `Up to here they claim ${claimed} bytes.`);
+  }
   return checkCollisions(entries.map((entry) => ({ path: entry.name, folder: entry.folder })));
 }
 

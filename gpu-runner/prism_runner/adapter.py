@@ -27,12 +27,13 @@ DTYPE_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 class Adapter:
     """One conversation with the referee, from `ready` to `bye`."""
 
-    def __init__(self, channel: Channel, slots: list[Tensor], max_parameters: int, device: str) -> None:
-        """`slots` are the memory file's parts, as uint8 tensors over the shared mapping."""
+    def __init__(self, channel: Channel, slots: list[Tensor], max_parameters: int, device: str, tokenizer: str) -> None:
+        """`slots` are the memory file's parts, as uint8 tensors over the shared mapping; `tokenizer` is the stream's."""
         self._channel = channel
         self._slots = slots
         self._max_parameters = max_parameters
         self._device = device
+        self._tokenizer = tokenizer
         self._iterators = 0  # how often iter_train_batches was called: only the newest one lives
         self._model: Module | None = None
         self.parameters = 0  # the largest count seen: of models built, and of the one that predicts
@@ -65,7 +66,10 @@ class Adapter:
             raise ContractError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module")
         if tokenizer is not None and not isinstance(tokenizer, ReferenceTokenizer):
             kind = type(tokenizer).__name__
-            raise ContractError(f"tokenizer is a {kind}; it must be what ctx.reference_tokenizer returned, or None")
+            raise ContractError(
+                f"tokenizer is a {kind}, and the manifest's is {self._tokenizer!r}: it must be what "
+                "ctx.reference_tokenizer returned, or None"
+            )
         self.weigh(model)
         self._iterators += 1
         self._model = model

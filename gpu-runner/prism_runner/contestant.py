@@ -59,7 +59,8 @@ def run(places: Places) -> int:
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
     device = text(hello.context, "device")
-    adapter = Adapter(channel, hello.slots, integer(hello.context, "maxParameters", 1, LARGEST), device)
+    most, tokenizer = integer(hello.context, "maxParameters", 1, LARGEST), text(hello.context, "tokenizer")
+    adapter = Adapter(channel, hello.slots, most, device, tokenizer)
     adapter.say("ready", parameters=0)
     try:
         train(places, hello, root, adapter)
