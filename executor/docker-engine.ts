@@ -45,15 +45,10 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       return answer !== null;
     },
     async attach(name, stdout, stderr) {
-      const options = { stream: true, stdout: true, stderr: true };
-      const stream = await ask(`attach to ${name}`, () => container(name).attach(options), []);
-      if (stream === null) throw new EngineUnavailableError(`no stream of ${name}`);
-      return follow(docker, stream, stdout, stderr);
+      return follow(docker, await streamOf(container(name), {}), stdout, stderr);
     },
     async converse(name, stdout, stderr) {
-      const options = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
-      const stream = await ask(`attach to ${name}`, () => container(name).attach(options), []);
-      if (stream === null) throw new EngineUnavailableError(`no stream of ${name}`);
+      const stream = await streamOf(container(name), { hijack: true, stdin: true });
       return { ...follow(docker, stream, stdout, stderr), write: (chunk) => void stream.write(chunk) };
     },
     async start(name) {
@@ -118,6 +113,16 @@ async function ask<Answer>(
   } finally {
     limit.abort();
   }
+}
+
+async function streamOf(
+  container: Docker.Container,
+  more: Docker.ContainerAttachOptions,
+): Promise<NodeJS.ReadWriteStream> {
+  const what = `attach to ${container.id}`;
+  const stream = await ask(what, () => container.attach({ stream: true, stdout: true, stderr: true, ...more }), []);
+  if (stream === null) throw new EngineUnavailableError(`${what}: no stream`);
+  return stream;
 }
 
 function follow(docker: Docker, stream: NodeJS.ReadWriteStream, stdout: Writable, stderr: Writable): Attachment {

@@ -6,6 +6,7 @@ that is broken by accident should be named at the line that broke it.
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,16 +25,23 @@ LARGEST_FRAME_BYTES = 4 << 24
 DTYPE_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What the referee's hello fixes for the contestant's side."""
+
+    max_parameters: int  # cap on realised parameters and buffer elements
+    device: str
+    tokenizer: str  # the stream's, which the manifest named
+
+
 class Adapter:
     """One conversation with the referee, from `ready` to `bye`."""
 
-    def __init__(self, channel: Channel, slots: list[Tensor], max_parameters: int, device: str, tokenizer: str) -> None:
-        """`slots` are the memory file's parts, as uint8 tensors over the shared mapping; `tokenizer` is the stream's."""
+    def __init__(self, channel: Channel, slots: list[Tensor], terms: Terms) -> None:
+        """`slots` are the memory file's parts, as uint8 tensors over the shared mapping."""
         self._channel = channel
         self._slots = slots
-        self._max_parameters = max_parameters
-        self._device = device
-        self._tokenizer = tokenizer
+        self._terms = terms
         self._iterators = 0  # how often iter_train_batches was called: only the newest one lives
         self._model: Module | None = None
         self.parameters = 0  # the largest count seen: of models built, and of the one that predicts
@@ -53,9 +61,9 @@ class Adapter:
     def weigh(self, model: Module) -> None:
         """Count the model's realised parameters and buffers. Raises ParameterCapError."""
         self.parameters = max(self.parameters, count_parameters(model))
-        if self.parameters > self._max_parameters:
+        if self.parameters > self._terms.max_parameters:
             raise ParameterCapError(
-                f"{self.parameters} parameters and buffer elements, the cap is {self._max_parameters}"
+                f"{self.parameters} parameters and buffer elements, the cap is {self._terms.max_parameters}"
             )
 
     def batches(
@@ -67,7 +75,7 @@ class Adapter:
         if tokenizer is not None and not isinstance(tokenizer, ReferenceTokenizer):
             kind = type(tokenizer).__name__
             raise ContractError(
-                f"tokenizer is a {kind}, and the manifest's is {self._tokenizer!r}: it must be what "
+                f"tokenizer is a {kind}, and the manifest's is {self._terms.tokenizer!r}: it must be what "
                 "ctx.reference_tokenizer returned, or None"
             )
         self.weigh(model)
@@ -103,7 +111,7 @@ class Adapter:
             if header["kind"] == "release":
                 return PrismBatch(tokens, float(str(header["progress"])))
             shape = (int(str(header["rows"])), int(str(header["length"])))
-            tokens = torch.frombuffer(body, dtype=torch.int32).to(self._device, torch.int64).view(shape)
+            tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
             logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
             self._send_logits(int(str(header["id"])), logits)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from prism_runner import bundle, determinism
-from prism_runner.adapter import Adapter, reference_tokenizer
+from prism_runner.adapter import Adapter, Terms, reference_tokenizer
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
 from prism_runner.fields import Fields, integer, nested, seconds, text
@@ -58,9 +58,12 @@ def run(places: Places) -> int:
     root = unpack(places, hello.bundle)
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
-    device = text(hello.context, "device")
-    most, tokenizer = integer(hello.context, "maxParameters", 1, LARGEST), text(hello.context, "tokenizer")
-    adapter = Adapter(channel, hello.slots, most, device, tokenizer)
+    terms = Terms(
+        max_parameters=integer(hello.context, "maxParameters", 1, LARGEST),
+        device=text(hello.context, "device"),
+        tokenizer=text(hello.context, "tokenizer"),
+    )
+    adapter = Adapter(channel, hello.slots, terms)
     adapter.say("ready", parameters=0)
     try:
         train(places, hello, root, adapter)
