@@ -1,9 +1,9 @@
 // npm's packages and the compiled program, made anew only when what they are made from has changed.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cachePath, readJson, repositoryRoot, sha256, writeWhole } from './lib/cache.mjs';
 import { withLock } from './lib/lock.mjs';
+import { headersEnvironment, nativeModuleAborts } from './lib/native-module.mjs';
 import { capture, run } from './lib/process.mjs';
 import { step } from './lib/steps.mjs';
 
@@ -15,8 +15,9 @@ export async function ensurePackages() {
   if (await packagesAreCurrent()) return;
   await withLock(cachePath('locks', 'build'), async () => {
     if (await packagesAreCurrent()) return;
+    const env = await headersEnvironment();
     await step('installing npm packages (better-sqlite3 is compiled, which takes a minute or two)', () =>
-      run('npm', ['ci', '--no-audit', '--no-fund'], { log: 'npm-ci', cwd: repositoryRoot, env: headersEnvironment() }),
+      run('npm', ['ci', '--no-audit', '--no-fund'], { log: 'npm-ci', cwd: repositoryRoot, env }),
     );
   });
 }
@@ -39,7 +40,7 @@ export async function ensureBuild() {
 async function packagesAreCurrent() {
   const wanted = await readJson(path.join(repositoryRoot, 'package-lock.json'));
   const installed = await readJson(path.join(repositoryRoot, 'node_modules', '.package-lock.json'));
-  if (!installed || !isInstalled(wanted.packages, installed.packages)) return false;
+  if (!installed || !isInstalled(wanted.packages, installed.packages) || (await nativeModuleAborts())) return false;
   const probe = "new (require('better-sqlite3'))(':memory:').close()";
   return capture(process.execPath, ['-e', probe], { cwd: repositoryRoot }).then(
     () => true,
@@ -53,19 +54,6 @@ export function isInstalled(wanted, installed) {
     installed[name]?.version === wanted[name]?.version && installed[name]?.integrity === wanted[name]?.integrity;
   const needed = Object.keys(wanted).filter((name) => name !== '' && !wanted[name].optional);
   return needed.every(same) && Object.keys(installed).every(same);
-}
-
-/** Node's headers beside its binary spare the download that a native build starts with. */
-function headersEnvironment() {
-  if (process.env.npm_config_nodedir) return {};
-  const prefix = path.resolve(realpathSync(process.execPath), '../..');
-  const header = path.join(prefix, 'include/node/node_version.h');
-  if (!existsSync(header)) return {};
-  const text = readFileSync(header, 'utf8');
-  const version = ['MAJOR', 'MINOR', 'PATCH']
-    .map((part) => new RegExp(`#define NODE_${part}_VERSION (\\d+)`).exec(text)?.[1])
-    .join('.');
-  return version === process.versions.node ? { npm_config_nodedir: prefix } : {};
 }
 
 async function buildIsCurrent() {

@@ -12,6 +12,7 @@ import { problemOf as tablesProblem } from '../gpu-runner/tables/tables.mjs';
 import { engineStatus } from './engine.mjs';
 import { cachePath, repositoryRoot } from './lib/cache.mjs';
 import { mayInstall } from './lib/debian.mjs';
+import { nativeModuleAborts } from './lib/native-module.mjs';
 import { isNodeNewEnough } from './lib/node-version.mjs';
 import { capture, findProgram } from './lib/process.mjs';
 import { main } from './lib/steps.mjs';
@@ -53,7 +54,9 @@ async function checkPackages() {
     () => true,
     () => false,
   );
-  return check('npm packages', there, there ? 'installed' : 'not installed', 'node scripts/setup.mjs');
+  const aborts = await nativeModuleAborts();
+  const detail = aborts ? 'better-sqlite3 is compiled against headers that it aborts with' : 'installed';
+  return check('npm packages', there && !aborts, there ? detail : 'not installed', 'node scripts/setup.mjs');
 }
 
 function checkEngine(engine) {

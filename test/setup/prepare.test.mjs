@@ -12,6 +12,7 @@ import { isInstalled } from '../../scripts/build.mjs';
 import { canonicalJson } from '../../scripts/lib/canonical-json.mjs';
 import { engineAddress, followProgress } from '../../scripts/lib/docker-api.mjs';
 import { demultiplex } from '../../scripts/lib/docker-run.mjs';
+import { hasAbortingHeaders } from '../../scripts/lib/native-module.mjs';
 import { isNodeNewEnough } from '../../scripts/lib/node-version.mjs';
 import { parseReport } from '../../scripts/python-check.mjs';
 
@@ -145,5 +146,12 @@ describe('small parsers', () => {
 
   it('write canonical JSON: keys sorted at every depth', () => {
     assert.equal(canonicalJson({ b: [{ d: 1, c: null }], a: 'é\n' }), '{"a":"é\\n","b":[{"c":null,"d":1}]}');
+  });
+});
+
+describe('the headers of the native module', () => {
+  it('are those of an earlier release from Node 24.19 on, and the own ones elsewhere', () => {
+    assert.deepEqual(['24.19.0', '24.21.0'].map(hasAbortingHeaders), [true, true]);
+    assert.deepEqual(['20.20.2', '22.23.2', '24.18.1'].map(hasAbortingHeaders), [false, false, false]);
   });
 });
