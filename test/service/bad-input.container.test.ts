@@ -132,6 +132,9 @@ describeServices('that is given bad input', (services) => {
   });
 
   it('has lost nothing and stored nothing by halves after all of that', async () => {
+    const ends = ['SubmissionRejected', 'SubmissionFailed', 'SubmissionCompleted'];
+    for (const id of accepted)
+      await log.until(({ envelope }) => ends.includes(envelope.type) && envelope.correlationId === id);
     const received = log.seen.filter(({ envelope }) => envelope.type === 'SubmissionReceived');
     expect(received.map(({ envelope }) => envelope.correlationId)).to.deep.equal(accepted);
     for (const { envelope } of received) {
@@ -140,7 +143,6 @@ describeServices('that is given bad input', (services) => {
         .parse(envelope.data);
       expect((await readBlob(home.dataDir, stored.sha256)).byteLength).to.equal(stored.bytes);
     }
-    const ends = ['SubmissionRejected', 'SubmissionFailed', 'SubmissionCompleted'];
     const ended = log.seen.filter(({ envelope }) => ends.includes(envelope.type));
     expect(ended.map(({ envelope }) => envelope.correlationId).toSorted()).to.deep.equal(accepted.toSorted());
     expect(log.seen.map(({ position }) => position)).to.deep.equal(log.seen.map((_, index) => index + 1));
