@@ -47,6 +47,9 @@ describeServices('with hostile submissions', (services) => {
     for (const [name, archive] of [first ?? (['none', twin] as const), ['beside', twin] as const, ...others])
       handedIn.push([name, await handIn(client, archive, name)]);
     ended = new Map(await Promise.all(handedIn.map(async ([name, id]) => [name, await settled(client, id)] as const)));
+    const isEnd = ({ envelope }: RecordedEvent) => /^Submission(Completed|Failed)$/.test(envelope.type);
+    for (const [, id] of handedIn)
+      await log.until((event) => isEnd(event) && event.envelope.stream === submissionStream(id));
   });
   after(() => log?.close());
 
