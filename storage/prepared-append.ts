@@ -9,7 +9,7 @@ import { encodeEnvelope } from './stored-event.ts';
 export type PreparedAppend = {
   readonly stream: string;
   readonly expected: ExpectedRevision;
-  readonly events: readonly { readonly id: string; readonly bytes: Uint8Array }[];
+  readonly events: readonly { readonly id: string; readonly type: string; readonly bytes: Uint8Array }[];
   readonly attachments: readonly Attachment[];
 };
 
@@ -34,7 +34,7 @@ function prepareEvent(stream: string, envelope: EventEnvelope): PreparedAppend['
   if (envelope.stream !== stream) {
     throw new InvalidAppendError(`append to ${stream} has event ${envelope.id} of ${envelope.stream}`);
   }
-  return { id: envelope.id, bytes: encodeEnvelope(envelope) };
+  return { id: envelope.id, type: envelope.type, bytes: encodeEnvelope(envelope) };
 }
 
 function assertAttachment({ sha256, bytes }: Attachment): void {

@@ -21,12 +21,14 @@ export type Subscription = {
  * An append-only log of events in streams.
  *
  * - Order: positions rise strictly; a reader that has seen position p never later finds a new event at or below p.
- * - Atomicity: the events of one append, and its attachments, become durable together or not at all, and the promise
- *   resolves only after they are durable.
+ * - Atomicity: the events of one append become durable together or not at all, its attachments no later than they, and
+ *   the promise resolves only after all are durable. A log that can't hold bytes puts attachments into a blob store first: an append
+ *   that fails then may leave one behind that no event names.
  * - Concurrency: of two appends with the same expected revision at most one is `appended`.
  * - Idempotence: an append whose event ids are all stored already in that stream is `appended` again, with the
  *   original revision and position, whatever was expected; nothing is written and the first bytes stay. A mixture of stored and new
- *   ids is a fault (`MixedAppendError`).
+ *   ids is a fault (`MixedAppendError`). So is an id of another stream, where the log keeps an index over all of them; ids are derived from their stream, so
+ *   that it would be a bug of the caller.
  * - Failure: a conflict is a value; anything else (full disk, closed log, lost cluster) is thrown and nothing is half-written.
  */
 export type EventLog = {

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memoryStorage } from '../../storage/open-storage.ts';
 import { openSqliteEventLog } from '../../storage/sqlite-event-log.ts';
-import { describeEventLogContract } from './event-log-contract.ts';
+import { describeEventLogContract, type OpenLog } from './event-log-contract.ts';
 
-describeEventLogContract('sqlite', async () => {
+const withIndex = { findsIdsInOtherStreams: true };
+
+const sqliteLog: OpenLog = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'prism-storage-'));
   const log = openSqliteEventLog({ path: join(folder, 'events.sqlite') });
   return {
@@ -16,9 +18,12 @@ describeEventLogContract('sqlite', async () => {
       await rm(folder, { recursive: true });
     },
   };
-});
+};
 
-describeEventLogContract('memory', async () => {
+const memoryLog: OpenLog = async () => {
   const { log, blobs, close } = memoryStorage();
   return { log, blobs, dispose: close };
-});
+};
+
+describeEventLogContract('sqlite', sqliteLog, withIndex);
+describeEventLogContract('memory', memoryLog, withIndex);
