@@ -8,6 +8,7 @@ import {
   START,
   type StreamingRead,
 } from '@eventstore/db-client';
+import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import type { KurrentConnection } from './kurrent-connection.ts';
 import { OverdueReadError } from './kurrent-faults.ts';
 import { atPosition, toPosition, toRow } from './kurrent-rows.ts';
@@ -42,7 +43,12 @@ export function kurrentReads({ ask, location, patience }: KurrentConnection): Ku
       const name = `${streamPrefix}${stream}`;
       const options = { fromRevision: BigInt(fromRevision), maxCount, ...ofLeader };
       const events = await ask((client) => collect(client.readStream(name, options)).catch(noneInNoStream));
-      return events.flatMap(({ event }) => (event === undefined ? [] : [toRow(streamPrefix, event)]));
+      const rows = events.flatMap(({ event }) => (event === undefined ? [] : [toRow(streamPrefix, event)]));
+      if (rows[0] === undefined || rows[0].revision === fromRevision) return rows;
+      throw new LogUnavailableError(
+        'damaged',
+        `event log ${location.shown}: ${name} was cut before ${rows[0].revision}`,
+      );
     },
 
     /** The database can't filter a read: it goes on over what isn't ours until the page is full. */

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 /** What a node ends a call with. The client reads the type from the trailer `exception`, else from the status. */
@@ -7,6 +8,11 @@ function callError(code: status, details: string, trailers: Readonly<Record<stri
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
   return { code, details, metadata };
+}
+
+/** Ends a call with an error instead of an answer; what was written before still arrives. */
+export function endWith(call: EventEmitter, error: CallError): void {
+  call.emit('error', Object.assign(new Error(error.details), error));
 }
 
 /** As KurrentDB words them. */

@@ -33,6 +33,10 @@ export type KurrentNode = {
   /** What its gossip tells of the cluster. */
   knows(members: readonly KurrentNode[]): void;
   describe(): MemberInfo;
+  /** Events that its subscriptions have put on the wire. */
+  eventsSent(): number;
+  /** The positions behind which subscriptions were asked for, −1 for the beginning. */
+  readonly subscribedAfter: readonly number[];
   /** Ends the calls that are open, as a node does that shuts down or drops who is too slow. */
   breakSubscriptions(error: CallError | null): void;
   /** Breaks every connection and answers no more. */
@@ -107,6 +111,8 @@ export async function startNode(database: KurrentDatabase, options: NodeOptions 
         .setIsAlive(true)
         .setHttpEndPoint(new gossip.EndPoint().setAddress('127.0.0.1').setPort(port));
     },
+    eventsSent: subscriptions.eventsSent,
+    subscribedAfter: subscriptions.startedAfter,
     breakSubscriptions: subscriptions.breakAll,
     stop: () => server.forceShutdown(),
     restart: listen,

@@ -2,7 +2,7 @@ import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { DatabaseRecord, KurrentDatabase } from './database.ts';
-import { type CallError, callErrors } from './errors.ts';
+import { type CallError, callErrors, endWith } from './errors.ts';
 import { identifierOf, streamNameIn, toReadResponse } from './messages.ts';
 
 type ReadCall = ServerWritableStream<ReadReq, ReadResp>;
@@ -12,8 +12,17 @@ export type OpenSubscriptions = ReturnType<typeof openSubscriptions>;
 /** The subscriptions that a node serves, for it to break off. */
 export function openSubscriptions() {
   const calls = new Set<ReadCall>();
+  const startedAfter: number[] = [];
+  let sent = 0;
   return {
-    add(call: ReadCall): void {
+    eventsSent: () => sent,
+    countSent(): void {
+      sent += 1;
+    },
+    startedAfter: startedAfter as readonly number[],
+    add(call: ReadCall, options: ReadReq.Options): void {
+      const position = options.getAll()?.getPosition();
+      startedAfter.push(position === undefined ? -1 : Number(position.getCommitPosition()));
       calls.add(call);
       call.on('close', () => calls.delete(call));
       call.on('cancelled', () => calls.delete(call));
@@ -22,7 +31,7 @@ export function openSubscriptions() {
     breakAll(error: CallError | null): void {
       for (const call of calls) {
         if (error === null) call.end();
-        else call.destroy(Object.assign(new Error(error.details), error));
+        else endWith(call, error);
       }
       calls.clear();
     },
@@ -33,11 +42,11 @@ export function openSubscriptions() {
 export function serveRead(database: KurrentDatabase, call: ReadCall, subscriptions: OpenSubscriptions): void {
   const options = call.request.getOptions();
   if (options === undefined) throw new Error('a read has options');
-  if (options.hasSubscription()) subscriptions.add(call);
+  if (options.hasSubscription()) subscriptions.add(call, options);
   const answer = options.hasSubscription() ? follow : options.hasStream() ? readStream : readAll;
-  answer(database, call, options).then(
+  answer(database, call, options, subscriptions).then(
     () => call.end(),
-    (error: CallError) => call.destroy(Object.assign(new Error(error.details), error)),
+    (error: CallError) => endWith(call, error),
   );
 }
 
@@ -68,7 +77,12 @@ async function readAll(database: KurrentDatabase, call: ReadCall, options: ReadR
 }
 
 /** Catches up from the log and goes on with what is committed; between the two nothing is lost or sent twice. */
-async function follow(database: KurrentDatabase, call: ReadCall, options: ReadReq.Options): Promise<void> {
+async function follow(
+  database: KurrentDatabase,
+  call: ReadCall,
+  options: ReadReq.Options,
+  { countSent }: OpenSubscriptions,
+): Promise<void> {
   const isWanted = filterOf(options);
   const filter = options.getFilter();
   const checkpointEvery = (filter?.getMax() ?? 32) * (filter?.getCheckpointintervalmultiplier() ?? 1);
@@ -78,7 +92,7 @@ async function follow(database: KurrentDatabase, call: ReadCall, options: ReadRe
   const changes = changesOf(call);
   const forget = database.onCommit(changes.wake);
   await write(call, new streams.ReadResp().setConfirmation(new streams.ReadResp.SubscriptionConfirmation()));
-  while (!call.cancelled && !call.destroyed) {
+  while (!isOver(call)) {
     const changed = changes.next();
     const record = database.all[next];
     if (record === undefined) {
@@ -91,7 +105,10 @@ async function follow(database: KurrentDatabase, call: ReadCall, options: ReadRe
     if (record.position <= after) continue;
     after = record.position;
     considered += 1;
-    if (isWanted(record)) await write(call, toReadResponse(record));
+    if (isWanted(record)) {
+      countSent();
+      await write(call, toReadResponse(record));
+    }
     if (considered % checkpointEvery === 0) await write(call, checkpoint(after));
   }
   forget();
@@ -117,11 +134,15 @@ function placeOf(database: KurrentDatabase, options: ReadReq.Options): number {
   return position;
 }
 
+function isOver(call: ReadCall): boolean {
+  return call.cancelled || call.destroyed || call.writableEnded;
+}
+
 /** A consumer that doesn't read holds its reader up, not the server. */
 async function write(call: ReadCall, response: ReadResp): Promise<void> {
-  if (call.write(response)) return;
+  if (isOver(call) || call.write(response)) return;
   const changed = changesOf(call).next();
-  if (!call.destroyed && !call.cancelled) await changed;
+  if (!isOver(call)) await changed;
 }
 
 type Changes = { readonly wake: () => void; next(): Promise<void> };

@@ -3,7 +3,7 @@ import type { AppendReq, BatchAppendReq } from '@eventstore/db-client/generated/
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { Metadata } from '@grpc/grpc-js';
 import type { KurrentDatabase, Proposed } from './database.ts';
-import { type CallError, callErrors } from './errors.ts';
+import { type CallError, callErrors, endWith } from './errors.ts';
 import {
   expectedIn,
   expectedInBatch,
@@ -17,8 +17,13 @@ import {
 import { type OpenSubscriptions, serveRead } from './read.ts';
 
 export type Method = 'read' | 'append';
-/** A call that ends with an error: before anything was done, or after the events were stored, so that only the answer is lost. */
-export type Refusal = { readonly when: 'before' | 'after'; readonly error: CallError };
+/**
+ * How a call is disturbed: refused before anything was done; stored and then answered by an error, so that only the answer is
+ * lost; or never answered. `meanwhile` runs before the call ends.
+ */
+export type Refusal =
+  | { readonly when: 'before' | 'after'; readonly error: CallError; readonly meanwhile?: () => void }
+  | { readonly when: 'never' };
 export type Admission = (method: Method, metadata: Metadata) => Refusal | null;
 /** As the server counts sizes: in all, and of one event. */
 export type Limits = { appendBytes: number; eventBytes: number };
@@ -45,8 +50,8 @@ export function streamsService(parts: {
   return {
     read: (call) => {
       const refused = admit('read', call.metadata);
-      if (refused !== null) call.destroy(asError(refused.error));
-      else serveRead(database, call, subscriptions);
+      if (refused === null) serveRead(database, call, subscriptions);
+      else if (refused.when !== 'never') endWith(call, refused.error);
     },
 
     append: (call, callback) => {
@@ -59,10 +64,11 @@ export function streamsService(parts: {
       });
       call.on('end', () => {
         const refused = admit('append', call.metadata);
-        if (options === undefined || refused?.when === 'before')
-          return callback(refused?.error ?? callErrors.unexpected());
+        if (options === undefined || refused?.when === 'never') return;
+        if (refused?.when === 'before') return callback(refused.error);
         try {
           const response = commit(streamNameIn(options), options, events);
+          refused?.meanwhile?.();
           callback(refused?.error ?? null, response);
         } catch (error) {
           callback(error as CallError);
@@ -82,7 +88,7 @@ export function streamsService(parts: {
         pending.delete(id);
         const stream = streamNameIn(batch.options);
         const committed = database.append(stream, expectedInBatch(batch.options), batch.events);
-        if (committed.kind === 'streamDeleted') call.destroy(asError(callErrors.streamDeleted(stream)));
+        if (committed.kind === 'streamDeleted') endWith(call, callErrors.streamDeleted(stream));
         else {
           const response = toBatchResponse(committed).setCorrelationId(request.getCorrelationId());
           call.write(response.setStreamIdentifier(identifierOf(stream)));
@@ -103,8 +109,4 @@ export function streamsService(parts: {
       callback(null, new streams.TombstoneResp());
     },
   };
-}
-
-export function asError(error: CallError): Error {
-  return Object.assign(new Error(error.details), error);
 }
