@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDigest, UnknownBlobError } from '../domain/blob-digest.ts';
-import type { BlobReference, Blobs } from '../domain/ports/blobs.ts';
-import { bytesOf } from './byte-stream.ts';
+import type { Blobs } from '../domain/ports/blobs.ts';
 import { makeDurableFolder, syncFolder } from './durable-folder.ts';
+import { writeHashed } from './hashed-file.ts';
 import { verified } from './verified-stream.ts';
 
 /**
@@ -30,7 +30,7 @@ export function fileBlobs(root: string): Blobs {
       const temporary = join(incoming, randomUUID());
       try {
         await folders.make(incoming);
-        const reference = await writeDurably(temporary, content);
+        const reference = await writeHashed(temporary, content, { sync: true });
         await moveIntoPlace(temporary, reference.sha256);
         return reference;
       } catch (error) {
@@ -49,30 +49,6 @@ export function fileBlobs(root: string): Blobs {
       return stat(pathOf(sha256)).then((found) => found.isFile(), absent(false));
     },
   };
-}
-
-async function writeDurably(path: string, content: Uint8Array | Readable): Promise<BlobReference> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  // Readable by the service alone: what may become public is decided above.
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for await (const chunk of bytesOf(content)) {
-      hash.update(chunk);
-      bytes += chunk.byteLength;
-      await writeAll(file, chunk);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return { sha256: hash.digest('hex'), bytes, keyId: null };
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.byteLength; ) {
-    written += (await file.write(chunk, written)).bytesWritten;
-  }
 }
 
 function openIfThere(path: string): Promise<FileHandle | null> {
