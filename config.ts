@@ -16,8 +16,10 @@ export type SlotPlan = z.infer<typeof slotPlanSchema>;
 /** What a service is started with. Paths are absolute. */
 export type Config = {
   readonly dataDir: string;
-  /** `sqlite:<folder>`; by default the data folder itself. */
+  /** `sqlite:<folder>`, by default the data folder itself, or `esdb://…`. May hold a password. */
   readonly logUrl: string;
+  /** `files`, `files:<folder>` or `s3://…`. */
+  readonly blobsUrl: string;
   readonly host: string;
   readonly port: number;
   /** Null: the internal routes answer 503. */
@@ -42,6 +44,7 @@ export class ConfigError extends Error {
 const environmentSchema = z.object({
   PRISM_DATA_DIR: z.string().default('.prism'),
   PRISM_LOG: z.string().optional(),
+  PRISM_BLOBS: z.string().default('files'),
   PRISM_HOST: z.string().default('127.0.0.1'),
   PRISM_PORT: z.coerce.number().int().min(0).max(65_535).default(8_710),
   PRISM_SHARED_TOKEN: z.string().min(1).optional(),
@@ -72,6 +75,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   return {
     dataDir,
     logUrl: read.PRISM_LOG ?? `sqlite:${dataDir}`,
+    blobsUrl: read.PRISM_BLOBS,
     host: read.PRISM_HOST,
     port: read.PRISM_PORT,
     sharedToken:

@@ -105,7 +105,7 @@ type Opened = (() => Promise<unknown> | unknown)[];
 
 /** Log, blobs, read models and their projector: what every role stands on. */
 async function openCore(config: Config, roles: Roles, logger: Logger, opened: Opened): Promise<Core> {
-  const storage = await openStorage({ url: config.logUrl });
+  const storage = await openStorage({ url: config.logUrl, blobsUrl: config.blobsUrl, dataDir: config.dataDir });
   opened.push(storage.close);
   const { log } = storage;
   const policy = commandHandler(log, policyAggregate);
@@ -201,6 +201,8 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     manager.wake();
   });
   opened.push(wakes.close);
+  // Its period wakes the manager too.
+  wakes.ended.catch((error: unknown) => logger.error({ err: error }, 'the log wakes the process manager no more'));
   manager.wake();
 }
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -30,9 +31,14 @@ function program(): Command {
   local(prism, 'executor', 'run only what needs the container engine, beside an API of the same log').action(
     run((config, output) => serve(config, { api: false, work: config.executor }, logger(config), output)),
   );
-  local(prism, 'demo', 'score the example bundles on a fresh embedded log, end to end')
+  local(prism, 'demo', 'score the example bundles on a fresh log, end to end')
     .option('--stream-bytes <n>', 'bytes of text to measure over', Number)
-    .action(run((config, output, { streamBytes }: { streamBytes?: number }) => demo(config, { streamBytes }, output)));
+    .option('--log <url>', 'a cluster to keep the log in (esdb://…) in place of the embedded one')
+    .action(
+      run((config, output, { streamBytes, log }: { streamBytes?: number; log?: string }) =>
+        demo(config, { streamBytes, log }, output),
+      ),
+    );
   local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
     run((_config, output) => doctor(output)),
   );
@@ -108,7 +114,7 @@ function logger({ logLevel }: Config): Logger {
 function report(error: unknown): number {
   const isJson = process.argv.includes('--json');
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof CommandError || error instanceof ConfigError) {
+  if (error instanceof CommandError || error instanceof ConfigError || error instanceof UnsupportedStorageError) {
     const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
     const detail = error instanceof CommandError ? error.detail : null;
     if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
@@ -6,10 +7,16 @@ import { fileBlobs } from './file-blobs.ts';
 import { memoryBlobs } from './memory-blobs.ts';
 import { memoryEventLog } from './memory-event-log.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
+import { splitUrl, UnsupportedStorageError } from './storage-url.ts';
 import { tieredBlobs } from './tiered-blobs.ts';
 
-/** `dataDir` is short for the url `sqlite:<dataDir>`. */
-export type StorageLocation = ({ readonly dataDir: string } | { readonly url: string }) & {
+export type StorageLocation = {
+  /** `sqlite:<folder>`, or `esdb://…` (`parseKurrentUrl`). By default SQLite in the data folder. */
+  readonly url?: string;
+  /** `files`, `files:<folder>`, or `s3://…` (`parseS3Url`). By default files in the folder of the log, or the data folder. */
+  readonly blobsUrl?: string;
+  /** The folder of this host: what isn't said to be elsewhere is here. */
+  readonly dataDir?: string;
   readonly readOnly?: boolean;
 };
 
@@ -21,22 +28,40 @@ export type Storage = {
   close(): Promise<void>;
 };
 
-/** A storage url that names no adapter of this version. */
-export class UnsupportedStorageError extends Error {
-  override readonly name = 'UnsupportedStorageError';
-}
-
 /**
- * Opens the event log and the blobs that belong to it. In a data folder: `events.sqlite`, which holds small blobs too,
- * and `blobs/`, which holds large ones. Creates what is missing unless `readOnly`.
+ * Opens the event log and the blobs that belong to it. In a folder: `events.sqlite`, which holds small blobs too, and
+ * `blobs/`, which holds large ones. A cluster's log holds no blobs. Creates what is missing unless `readOnly`. Throws
+ * `UnsupportedStorageError` for urls that can't be used.
  */
 export async function openStorage(location: StorageLocation): Promise<Storage> {
-  const folder = folderOf(location);
-  const readOnly = location.readOnly ?? false;
+  const { url = `sqlite:${location.dataDir ?? ''}`, readOnly = false } = location;
+  const { scheme, rest } = splitUrl(url);
+  if (scheme === 'sqlite' && rest !== '') return openInFolder(rest, location);
+  if (!/^(esdb|kurrentdb)(\+discover)?$/.test(scheme)) {
+    throw new UnsupportedStorageError('an event log is sqlite:<folder> or esdb://<host>');
+  }
+  // Whoever stays on one machine doesn't load the client.
+  const { openKurrentEventLog } = await import('./kurrent-event-log.ts');
+  const opened = await openBlobs(location, location.dataDir ?? null);
+  const log = openKurrentEventLog({ url, blobs: opened.blobs, readOnly });
+  return {
+    ...{ log, blobs: opened.blobs },
+    walBytes: () => 0,
+    close: () => log.close().finally(opened.close),
+  };
+}
+
+async function openInFolder(folder: string, location: StorageLocation): Promise<Storage> {
+  const { readOnly = false } = location;
+  const large = await openBlobs(location, folder);
   if (!readOnly) await makeDurableFolder(folder);
   const log = openSqliteEventLog({ path: join(folder, 'events.sqlite'), readOnly });
-  const blobs = tieredBlobs(log.blobs, fileBlobs(join(folder, 'blobs')));
-  return { log, blobs, walBytes: log.walBytes, close: log.close };
+  return {
+    log,
+    blobs: tieredBlobs(log.blobs, large.blobs),
+    walBytes: log.walBytes,
+    close: () => log.close().finally(large.close),
+  };
 }
 
 /** Storage that is forgotten, for tests. Attachments are found among the blobs, as everywhere. */
@@ -46,14 +71,17 @@ export function memoryStorage(): Storage {
   return { log, blobs: memoryBlobs(stored), walBytes: () => 0, close: log.close };
 }
 
-function folderOf(location: StorageLocation): string {
-  if ('dataDir' in location) return location.dataDir;
-  const [, scheme = '', rest = ''] = /^([a-z][a-z+]*):(.*)$/.exec(location.url) ?? [];
-  if (scheme === 'sqlite' && rest !== '') return rest;
-  if (/^(esdb|kurrentdb)(\+discover)?$/.test(scheme)) {
-    throw new UnsupportedStorageError(
-      `${scheme}: the EventStoreDB / KurrentDB adapter is not part of this version yet; use sqlite:<data folder>`,
-    );
+async function openBlobs(
+  { blobsUrl = 'files', dataDir }: StorageLocation,
+  folder: string | null,
+): Promise<{ readonly blobs: Blobs; close(): void }> {
+  const { scheme, rest } = splitUrl(blobsUrl);
+  if (scheme === 's3') {
+    const [{ s3Blobs }, { parseS3Url }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-location.ts')]);
+    const blobs = s3Blobs({ location: parseS3Url(blobsUrl), spoolFolder: join(dataDir ?? tmpdir(), 'incoming') });
+    return { blobs, close: blobs.close };
   }
-  throw new UnsupportedStorageError('a storage url is sqlite:<data folder>');
+  const given = blobsUrl === 'files' && folder !== null ? join(folder, 'blobs') : scheme === 'files' ? rest : '';
+  if (given === '') throw new UnsupportedStorageError('blobs are files, files:<folder> or s3://<bucket>');
+  return { blobs: fileBlobs(given), close: () => {} };
 }

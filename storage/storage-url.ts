@@ -8,3 +8,8 @@ export function splitUrl(url: string): { readonly scheme: string; readonly rest:
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+]*):(.*)$/.exec(url) ?? [];
   return { scheme, rest };
 }
+
+/** A url as it may be shown: without user and password. */
+export function shownUrl(url: string): string {
+  return url.replace(/\/\/[^@/?]*@/, '//');
+}

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import { deriveId } from '../../domain/ids.ts';
 import { startService } from '../../main.ts';
+import { shownUrl } from '../../storage/storage-url.ts';
 import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
@@ -27,13 +28,15 @@ const examples = [
 const defaultStreamBytes = 250_000;
 const demoMemoryBytes = 3 * 2 ** 30;
 
-/** The main job on a fresh embedded log: real containers, real text, the real bridge route. Leaves only the log behind. */
-export async function demo(
-  environment: Config,
-  options: { readonly streamBytes: number | undefined },
-  output: Output,
-): Promise<number> {
-  const config = demoConfig(environment, options.streamBytes ?? defaultStreamBytes);
+export type DemoOptions = {
+  readonly streamBytes: number | undefined;
+  /** A cluster's log, `esdb://…`; embedded where there is none. */
+  readonly log: string | undefined;
+};
+
+/** The main job on a fresh log: real containers, real text, the real bridge route. Leaves only the log behind. */
+export async function demo(environment: Config, options: DemoOptions, output: Output): Promise<number> {
+  const config = demoConfig(environment, options);
   await rm(config.dataDir, { recursive: true, force: true });
   await mkdir(config.dataDir, { recursive: true });
   const interrupted = interruption();
@@ -61,12 +64,13 @@ function interruption(): Promise<never> {
 }
 
 /** Nothing of the environment but where an engine is: a demo is the same demo everywhere. */
-function demoConfig(environment: Config, streamBytes: number): Config {
+export function demoConfig(environment: Config, { streamBytes = defaultStreamBytes, log }: DemoOptions): Config {
   const dataDir = join(packageRoot, '.prism', 'demo');
   return {
     ...environment,
     dataDir,
-    logUrl: `sqlite:${dataDir}`,
+    logUrl: log === undefined ? `sqlite:${dataDir}` : freshLogIn(log),
+    blobsUrl: 'files',
     host: '127.0.0.1',
     port: 0,
     sharedToken: randomBytes(16).toString('hex'),
@@ -82,6 +86,12 @@ function demoConfig(environment: Config, streamBytes: number): Config {
     // Its log is a new one every time, but what an interrupted demo left in the engine is found by the next.
     instance: deriveId('instance', 'demo', dataDir),
   };
+}
+
+/** A cluster keeps what earlier demos stored: this one's streams get a prefix of their own, unless the url has one. */
+function freshLogIn(url: string): string {
+  if (/[?&]streamPrefix=/.test(url)) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}streamPrefix=demo${randomBytes(4).toString('hex')}`;
 }
 
 /** What the service says of itself goes beside its data: a demo's own lines are for people. */
@@ -156,10 +166,14 @@ async function tellPeople(
   heading('Where next');
   output.result({}, () =>
     [
-      `The log stays in ${config.dataDir}; look around in it with:`,
-      `  PRISM_DATA_DIR=${config.dataDir} PRISM_EXECUTOR=off PRISM_SHARED_TOKEN=demo npx prism serve`,
+      `The log stays in ${shownUrl(config.logUrl)}; look around in it with:`,
+      `  PRISM_DATA_DIR=${config.dataDir}${shownLogVariable(config)} PRISM_EXECUTOR=off PRISM_SHARED_TOKEN=demo npx prism serve`,
       `  npx prism events ${settled[0]?.submission.id ?? '<id>'}`,
       'Scores are for show: the corpus and its season secret are public. docs/miner-guide.md says how to write a bundle.',
     ].join('\n'),
   );
+}
+
+function shownLogVariable({ logUrl }: Config): string {
+  return logUrl.startsWith('sqlite:') ? '' : ` PRISM_LOG='${shownUrl(logUrl)}'`;
 }

@@ -16,7 +16,12 @@ async function withReadModels<Result>(
     readonly db: ReturnType<typeof openProjectionDatabase>;
   }) => Promise<Result>,
 ): Promise<Result> {
-  const storage = await openStorage({ url: config.logUrl, readOnly: true });
+  const storage = await openStorage({
+    url: config.logUrl,
+    blobsUrl: config.blobsUrl,
+    dataDir: config.dataDir,
+    readOnly: true,
+  });
   try {
     const db = openProjectionDatabase(join(config.dataDir, 'read-models.sqlite'));
     try {

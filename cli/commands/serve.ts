@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { startService } from '../../main.ts';
+import { shownUrl } from '../../storage/storage-url.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { prepareRuntime, releaseRuntime } from '../runtime.ts';
@@ -24,7 +25,7 @@ export async function serve(
     const service = await startService(config, { api: roles.api, runtime }, logger);
     const { url } = service;
     output.result({ event: 'started', url, dataDir: config.dataDir }, () =>
-      url === null ? `executor ${config.executorName} follows ${config.logUrl}` : `PRISM answers at ${url}`,
+      url === null ? `executor ${config.executorName} follows ${shownUrl(config.logUrl)}` : `PRISM answers at ${url}`,
     );
     await stopping;
     output.note('stopping: running attempts are removed and run again at the next start');

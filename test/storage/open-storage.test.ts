@@ -1,11 +1,13 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { toAttachment } from '../../domain/blob-digest.ts';
 import { LogUnavailableError } from '../../domain/ports/event-log-errors.ts';
-import { openStorage, UnsupportedStorageError } from '../../storage/open-storage.ts';
+import { openStorage, type StorageLocation } from '../../storage/open-storage.ts';
+import { shownUrl, UnsupportedStorageError } from '../../storage/storage-url.ts';
 import { eventNamed, eventsNamed, faultOf, namesOf, withFolder } from './fixtures.ts';
+import { startCluster } from './kurrent-fixtures.ts';
 
 describe('open storage', () => {
   it('creates a data folder, and finds everything again', () =>
@@ -73,22 +75,76 @@ describe('open storage', () => {
     });
   });
 
-  for (const url of ['esdb://localhost:2113?tls=false', 'esdb+discover://cluster', 'kurrentdb://localhost']) {
-    it(`${url} is not part of this version yet`, async () => {
-      const fault = await faultOf(openStorage({ url }));
-      expect(fault)
-        .to.be.instanceOf(UnsupportedStorageError)
-        .with.property('message')
-        .that.contains('not part of this version');
+  it('keeps a cluster’s log apart from its blobs, which lie in files of the data folder or where they are said to be', () =>
+    withFolder(async (dataDir) => {
+      const cluster = await startCluster();
+      const { attachment } = toAttachment(Buffer.from('small'));
+      for (const [blobsUrl, folder] of [
+        ['files', join(dataDir, 'blobs')],
+        [`files:${dataDir}/shared`, join(dataDir, 'shared')],
+      ] as const) {
+        const storage = await openStorage({
+          url: `${cluster.url}&streamPrefix=${basename(folder)}`,
+          blobsUrl,
+          dataDir,
+        });
+        await storage.log.append('a', 'noStream', eventsNamed(['1'], 'a'), [attachment]);
+        const large = await storage.blobs.put(Buffer.alloc(100_000));
+        for (const { sha256 } of [attachment, large]) {
+          expect(await readdir(join(folder, sha256.slice(0, 2)))).to.deep.equal([sha256]);
+          expect(await storage.blobs.has(sha256)).to.equal(true);
+        }
+        expect(storage.walBytes()).to.equal(0);
+        await storage.close();
+      }
+      await cluster.stop();
+    }));
+
+  it('only reads a cluster’s log that it opened read-only', () =>
+    withFolder(async (dataDir) => {
+      const cluster = await startCluster();
+      await cluster.open().append('a', 'noStream', eventsNamed(['1'], 'a'));
+      const { log, close } = await openStorage({ url: cluster.url, dataDir, readOnly: true });
+      expect(namesOf(await log.readAll(0, 10))).to.deep.equal(['1']);
+      const refused = await faultOf(log.append('a', 'any', eventsNamed(['2'], 'a')));
+      expect(refused).to.be.instanceOf(LogUnavailableError).with.property('reason', 'readOnly');
+      await close();
+      await cluster.stop();
+    }));
+
+  it('puts the large blobs of a local log into S3 if it is told to', () =>
+    withFolder(async (dataDir) => {
+      const blobsUrl = 's3://bucket?endpoint=http://127.0.0.1:9';
+      const { blobs, close } = await openStorage({ dataDir, blobsUrl });
+      const { sha256 } = await blobs.put(Buffer.alloc(65_536));
+      expect(await blobs.has(sha256)).to.equal(true);
+      expect(await readdir(dataDir)).to.not.include('blobs');
+      await close();
+    }));
+
+  const logs = 'an event log is sqlite:<folder> or esdb://<host>';
+  const stores = 'blobs are files, files:<folder> or s3://<bucket>';
+  const refusedUrls: readonly [StorageLocation, string][] = [
+    [{ url: '' }, logs],
+    [{ url: 'sqlite:' }, logs],
+    [{ url: 'postgres://user:secret@host/db' }, logs],
+    [{ url: '/var/lib/prism' }, logs],
+    [{ url: 'esdb://user:secret@host?a=b', dataDir: '/nowhere' }, 'option a is not supported'],
+    [{ url: 'esdb://user:secret@host' }, stores],
+    [{ dataDir: '/nowhere', blobsUrl: 'files:' }, stores],
+    [{ dataDir: '/nowhere', blobsUrl: 'ftp://user:secret@host' }, stores],
+    [{ dataDir: '/nowhere', blobsUrl: 's3://' }, 's3://<bucket>'],
+  ];
+  for (const [location, message] of refusedUrls) {
+    it(`${JSON.stringify(location).replace('secret', '…')} names no storage, and is not repeated in the message`, async () => {
+      const fault = await faultOf(openStorage(location));
+      expect(fault).to.be.instanceOf(UnsupportedStorageError).with.property('message').that.contains(message);
+      expect(String(fault)).to.not.contain('secret');
     });
   }
 
-  for (const url of ['', 'sqlite:', 'postgres://user:secret@host/db', '/var/lib/prism']) {
-    it(`"${url}" names no storage, and is not repeated in the message`, async () => {
-      const fault = await faultOf(openStorage({ url }));
-      expect(fault)
-        .to.be.instanceOf(UnsupportedStorageError)
-        .with.property('message', 'a storage url is sqlite:<data folder>');
-    });
-  }
+  it('shows urls without user and password', () => {
+    expect(shownUrl('esdb://user:secret@host:1,other?tls=true')).to.equal('esdb://host:1,other?tls=true');
+    expect(shownUrl('sqlite:/var/lib/prism')).to.equal('sqlite:/var/lib/prism');
+  });
 });
