@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import { claimAggregate } from './domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
 import { type PolicyEvent, policyStream } from './domain/policy/events.ts';
@@ -27,6 +28,7 @@ import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
+import { workClaims } from './machines/due/claim-work.ts';
 import { conclusionPerformer } from './machines/due/conclude.ts';
 import { expiryPerformer } from './machines/due/expire-holds.ts';
 import type { SlotHandler } from './machines/due/leases.ts';
@@ -164,6 +166,11 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
       gate: gatePerformer({
         ...shared,
         gates: { contract: contractGate(readBundle, inspector) },
+        claim: workClaims({
+          claims: commandHandler(storage.log, claimAggregate),
+          owner: config.executorName,
+          clock: now,
+        }),
         onFault: (gate, error) => logger.warn({ err: error, gate }, 'a gate could not answer and is asked again'),
       }),
       runs: runsPerformer(shared),

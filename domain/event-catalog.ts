@@ -1,11 +1,12 @@
+import { type ClaimEvent, claimEventSchemas } from './claim/claim.ts';
 import type { EventEnvelope } from './event.ts';
 import { type PolicyEvent, policyEventSchemas } from './policy/events.ts';
 import { type SlotEvent, slotEventSchemas } from './slot/events.ts';
 import { type SubmissionEvent, submissionEventSchemas } from './submission/events.ts';
 
-export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent;
+export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent | ClaimEvent;
 
-const schemas = { ...submissionEventSchemas, ...slotEventSchemas, ...policyEventSchemas };
+const schemas = { ...submissionEventSchemas, ...slotEventSchemas, ...policyEventSchemas, ...claimEventSchemas };
 
 /** The newest schema version of every event type. */
 export const currentSchemaVersion = 1;

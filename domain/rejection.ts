@@ -14,6 +14,7 @@ export type Rejection = {
     | 'attemptActive'
     | 'slotTaken'
     | 'slotQuarantined'
+    | 'claimed'
     | 'wrongHold'
     | 'invalidPolicy';
   /** One sentence for people. */

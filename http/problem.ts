@@ -45,6 +45,7 @@ const rejectionStatus = {
   attemptActive: 409,
   slotTaken: 409,
   slotQuarantined: 409,
+  claimed: 409,
   wrongHold: 409,
   invalidPolicy: 422,
 } as const satisfies Record<Rejection['reason'], number>;

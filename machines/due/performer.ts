@@ -8,7 +8,7 @@ import type { LivingState, SubmissionState } from '../../domain/submission/state
 export type SubmissionHandler = CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>;
 
 /** A submission with something due: its state, and the event that made it so. */
-export type Due = { readonly state: LivingState; readonly lastEventId: string };
+export type Due = { readonly state: LivingState; readonly lastEventId: string; readonly revision: number };
 
 /**
  * Does what is due and records the outcome as commands. Safe to repeat: its commands are derived from the event that
@@ -16,8 +16,9 @@ export type Due = { readonly state: LivingState; readonly lastEventId: string };
  */
 export type Performer = (due: Due) => Promise<void>;
 
-export function dueOf({ state, lastEvent }: Folded<SubmissionState>): Due | null {
-  return state.phase === 'absent' || lastEvent === null ? null : { state, lastEventId: lastEvent.envelope.id };
+export function dueOf({ state, lastEvent, revision }: Folded<SubmissionState>): Due | null {
+  if (state.phase === 'absent' || lastEvent === null) return null;
+  return { state, lastEventId: lastEvent.envelope.id, revision };
 }
 
 /** The aggregate refuses what the machine says is due: a bug of ours, which would otherwise be tried in silence for ever. */

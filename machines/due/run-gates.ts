@@ -3,7 +3,7 @@ import type { Policies } from '../../domain/policy/policy-aggregate.ts';
 import type { GateResult } from '../../domain/submission/commands.ts';
 import type { GateName } from '../../domain/submission/events.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
-import { type Performer, type SubmissionHandler, send } from './performer.ts';
+import { type Due, type Performer, type SubmissionHandler, send } from './performer.ts';
 
 /** Runs one gate on a submission. Throws on a fault of ours; a verdict is a value. */
 export type Gate = (state: LivingState, policy: ActivePolicy) => Promise<GateResult>;
@@ -21,10 +21,12 @@ export function gatePerformer(deps: {
   readonly policies: Policies;
   /** A gate that isn't here is skipped, for it is not built yet; the contract can't be. */
   readonly gates: { readonly contract: Gate } & Partial<Record<GateName, Gate>>;
+  /** Takes what is due for this instance alone; false where another one has it. */
+  readonly claim: (due: Due) => Promise<boolean>;
   readonly clock: () => Date;
   readonly onFault: (gate: GateName, error: unknown) => void;
 }): Performer {
-  const { submissions, policies, gates, clock, onFault } = deps;
+  const { submissions, policies, gates, claim, clock, onFault } = deps;
   return async (due) => {
     const { state } = due;
     if (state.phase !== 'gate') return;
@@ -33,8 +35,10 @@ export function gatePerformer(deps: {
     const policy = await policies.active();
     const record = (result: GateResult) =>
       send(submissions, due, { kind: 'RecordGate', gate, result, policyVersion: policy.version }, clock());
+    const asked = gates[gate];
+    if (asked !== undefined && !(await claim(due))) return;
     try {
-      await record(await askGate(gates[gate], state, policy));
+      await record(await askGate(asked, state, policy));
     } catch (error) {
       // Whatever keeps a verdict from being found, or from the log, is our outage. Put off, it keeps nobody else waiting.
       onFault(gate, error);

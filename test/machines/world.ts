@@ -1,3 +1,4 @@
+import { claimAggregate } from '../../domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from '../../domain/handle-command.ts';
 import { deriveId } from '../../domain/ids.ts';
 import { policyStream } from '../../domain/policy/events.ts';
@@ -8,6 +9,7 @@ import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import { type Lease, type SlotCommand, type SlotState, slotAggregate } from '../../domain/slot/slot.ts';
 import { submissionAggregate } from '../../domain/submission/decide.ts';
 import { type GateName, submissionStream } from '../../domain/submission/events.ts';
+import { workClaims } from '../../machines/due/claim-work.ts';
 import { conclusionPerformer } from '../../machines/due/conclude.ts';
 import { expiryPerformer } from '../../machines/due/expire-holds.ts';
 import { runsPerformer } from '../../machines/due/request-runs.ts';
@@ -59,7 +61,7 @@ export async function prepare(log: EventLog, devices: readonly string[] = ['gpu0
   await submissionHandler(log).handle(stream, { kind: 'ReceiveSubmission', received: receipt }, context('receive'));
 }
 
-export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing): World {
+export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, owner = 'host'): World {
   const now = () => new Date(instant(clock.seconds));
   const submissions = submissionHandler(log);
   const slots = commandHandler(log, slotAggregate);
@@ -77,7 +79,11 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing):
     projected: () => dueWork.catchUp(),
     periodMs: 2 ** 30,
     performers: {
-      gate: gatePerformer({ submissions, policies, gates, clock: now, onFault: (_gate, error) => onFault(error) }),
+      gate: gatePerformer({
+        ...{ submissions, policies, gates, clock: now },
+        claim: workClaims({ claims: commandHandler(log, claimAggregate), owner, clock: now }),
+        onFault: (_gate, error) => onFault(error),
+      }),
       runs: runsPerformer({ submissions, policies, clock: now }),
       conclusion: conclusionPerformer({ submissions, policies, clock: now }),
       expiry: expiryPerformer({ submissions, clock: now }),
