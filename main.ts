@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -73,6 +74,8 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
+/** A health check is asked often, and its answer is that the log didn't answer in time. */
+const healthPatienceMs = 2_000;
 
 /** Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start. */
 export async function startService(config: Config, roles: Roles, logger: Logger): Promise<Service> {
@@ -225,7 +228,12 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     newId: randomUUID,
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
-      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels) },
+      ...{
+        slug,
+        version,
+        head: () => inTime(log.head(), healthPatienceMs),
+        projectionStatuses: projectionStatuses(readModels),
+      },
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
@@ -247,6 +255,21 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+}
+
+/** What is late is given up; it may go on unheard. */
+async function inTime<T>(work: Promise<T>, patienceMs: number): Promise<T> {
+  const lapse = new AbortController();
+  const late = delay(patienceMs, undefined, { signal: lapse.signal }).then(() => {
+    throw new Error(`no answer within ${patienceMs} ms`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    lapse.abort();
+    late.catch(() => {});
+    work.catch(() => {});
+  }
 }
 
 function listen(server: Server, { host, port }: Config): Promise<void> {

@@ -93,7 +93,7 @@ async function startProcess(environment: Readonly<Record<string, string>>): Prom
 
 /** This process's environment without the settings of a service that somebody may have in theirs. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
-  const settings = /^(PRISM_(LOG|LOG_.*|HOST|EXECUTOR|SHARED_TOKEN_FILE)|CHALLENGE_SHARED_TOKEN)$/;
+  const settings = /^(PRISM_(LOG|LOG_.*|BLOBS|HOST|EXECUTOR|SHARED_TOKEN_FILE)|CHALLENGE_SHARED_TOKEN)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 
