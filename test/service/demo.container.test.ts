@@ -4,11 +4,16 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { packageRoot } from '../../cli/package-root.ts';
+import { deriveId } from '../../domain/ids.ts';
+import { startCluster } from '../storage/kurrent-fixtures.ts';
 import { ownEnvironment, prism } from './service-process.ts';
-import { describeServices, inEngine } from './with-services.ts';
+import { describeServices, ofInstance } from './with-services.ts';
 
 /** The largest batch of the examples, 16 · 64 bytes, may be a 64th of the stream, which ends up to 3 bytes early. */
 const streamBytes = 64 * 16 * 64 + 3;
+
+/** As the demo names itself: not after its log, which is a new one every time. */
+const demoInstance = deriveId('instance', 'demo', join(packageRoot, '.prism', 'demo'));
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const answerSchema = z.looseObject({
@@ -27,8 +32,8 @@ const answerSchema = z.looseObject({
 });
 
 describeServices('as a demo', (services) => {
-  it('scores the examples and says so in its last line, and leaves nothing running', async () => {
-    const command = [prism, 'demo', '--json', '--stream-bytes', String(streamBytes)];
+  async function scoresTheExamples(options: readonly string[]): Promise<void> {
+    const command = [prism, 'demo', '--json', '--stream-bytes', String(streamBytes), ...options];
     const { stdout } = await promisify(execFile)(process.execPath, command, { env: ownEnvironment() });
     const { submissions, weights } = answerSchema.parse(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''));
 
@@ -50,7 +55,17 @@ describeServices('as a demo', (services) => {
     expect(paid.reduce((sum, weight) => sum + weight, 0)).to.be.closeTo(1, 1e-9);
     expect(Object.keys(weights)).not.to.include('demo-carol');
 
-    const left = await inEngine(services.engine(), join(packageRoot, '.prism', 'demo'), 'demo');
+    const left = await ofInstance(services.engine(), demoInstance);
     expect(left).to.deep.equal({ containers: [], volumes: [] });
+  }
+
+  it('scores the examples and says so in its last line, and leaves nothing running', () => scoresTheExamples([]));
+
+  it('does the same with its log in a cluster, over the loopback double', async () => {
+    const cluster = await startCluster();
+    await scoresTheExamples(['--log', cluster.url]);
+    const completed = cluster.database.all.filter(({ type }) => type === 'SubmissionCompleted');
+    expect(completed).to.have.length(2);
+    await cluster.stop();
   });
 });

@@ -50,7 +50,12 @@ export async function inEngine(
   dataDir: string,
   executor = executorName,
 ): Promise<{ readonly containers: readonly Labelled[]; readonly volumes: readonly Labelled[] }> {
-  const label = `${instanceLabel}=${await instanceOf(dataDir, executor)}`;
+  return ofInstance(engine, await instanceOf(dataDir, executor));
+}
+
+/** What the engine holds of one service, by the label on everything that it makes. */
+export async function ofInstance(engine: ContainerEngine, instance: string) {
+  const label = `${instanceLabel}=${instance}`;
   return { containers: await engine.listContainers(label), volumes: await engine.listVolumes(label) };
 }
 
