@@ -153,6 +153,13 @@ describe('kurrent subscription', () => {
     await stock.dispose();
   });
 
+  it('ends where no event of this log stands at the position that it was to start behind', async () => {
+    const log = cluster.open();
+    await log.append('a', 'noStream', eventsNamed(['1'], 'a'));
+    const fault = await faultOf(log.subscribe((await log.head()) + 1, () => {}).ended);
+    expect(String(fault)).to.contain('invalid position');
+  });
+
   it('closes during an outage', async () => {
     const log = cluster.open();
     cluster.node.stop();

@@ -28,7 +28,7 @@ export const callErrors = {
   timeout: () => callError(status.ABORTED, 'Operation timed out: Commit phase timeout.'),
   cancelled: () => callError(status.CANCELLED, 'The operation was cancelled.'),
   accessDenied: () => callError(status.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' }),
-  unexpected: () => callError(status.UNKNOWN, 'Unexpected ReadAllResult: Error'),
+  unexpected: () => callError(status.UNKNOWN, 'Unexpected ReadAllResult: InvalidPosition'),
   streamDeleted: (stream: string) =>
     callError(status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
       exception: 'stream-deleted',

@@ -69,7 +69,7 @@ async function readStream(database: KurrentDatabase, call: ReadCall, options: Re
 /** Forwards a read begins with the event at its position, backwards with the one before it. */
 async function readAll(database: KurrentDatabase, call: ReadCall, options: ReadReq.Options): Promise<void> {
   const isBackwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
-  const from = placeOf(database, options);
+  const from = placeOf(database, options, callErrors.unexpected());
   const records = isBackwards
     ? database.all.filter(({ position }) => position < from).toReversed()
     : database.all.filter(({ position }) => position >= from);
@@ -86,7 +86,7 @@ async function follow(
   const isWanted = filterOf(options);
   const filter = options.getFilter();
   const checkpointEvery = (filter?.getMax() ?? 32) * (filter?.getCheckpointintervalmultiplier() ?? 1);
-  let after = options.getAll()?.hasStart() ? -1 : placeOf(database, options);
+  let after = options.getAll()?.hasStart() ? -1 : placeOf(database, options, callErrors.invalidPosition());
   let considered = 0;
   let next = 0;
   const changes = changesOf(call);
@@ -126,11 +126,11 @@ function filterOf(options: ReadReq.Options): (record: DatabaseRecord) => boolean
   return ({ stream }) => prefixes === undefined || prefixes.some((prefix) => stream.startsWith(prefix));
 }
 
-function placeOf(database: KurrentDatabase, options: ReadReq.Options): number {
+function placeOf(database: KurrentDatabase, options: ReadReq.Options, otherwise: CallError): number {
   const all = options.getAll();
   if (all?.hasEnd()) return Number.POSITIVE_INFINITY;
   const position = Number(all?.getPosition()?.getCommitPosition() ?? 0);
-  if (!database.isPlace(position)) throw callErrors.invalidPosition();
+  if (!database.isPlace(position)) throw otherwise;
   return position;
 }
 
