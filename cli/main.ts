@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
 import { demo } from './commands/demo.ts';
@@ -120,6 +121,12 @@ function report(error: unknown): number {
     if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);
     else process.stderr.write(`prism: ${error.message}\n`);
     return exitCode;
+  }
+  if (error instanceof LogUnavailableError && (error.reason === 'unreachable' || error.reason === 'accessDenied')) {
+    process.stderr.write(
+      `prism: ${error.message} (${error.cause instanceof Error ? error.cause.message : error.code})\n`,
+    );
+    return exitCodes.unreachable;
   }
   process.stderr.write(`prism: a fault of ours: ${error instanceof Error ? error.stack : String(error)}\n`);
   for (let cause = error instanceof Error ? error.cause : undefined; cause !== undefined; ) {

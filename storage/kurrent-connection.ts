@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStoreDBClient } from '@eventstore/db-client';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
@@ -45,6 +46,8 @@ export function kurrentConnection(location: KurrentLocation, patience = defaultP
   const client = kurrentClient(location);
   const closing = new AbortController();
   const { signal } = closing;
+  // Every question that waits for its next try listens.
+  setMaxListeners(0, signal);
 
   function assertOpen(): void {
     if (signal.aborted) throw new LogUnavailableError('closed', 'the event log is closed');

@@ -49,7 +49,8 @@ export function parseKurrentUrl(url: string): KurrentLocation {
       );
     }
   }
-  const [address = ''] = url.replace(/^kurrentdb/, 'esdb').split('?');
+  // The client would take a slash behind the last host for a part of its name.
+  const [address = ''] = url.replace(/^kurrentdb/, 'esdb').split(/\/?(?:\?|$)/);
   return {
     connectionString: passedOn.length === 0 ? address : `${address}?${passedOn.join('&')}`,
     shown: `esdb${discover}://${hosts}`,
@@ -63,7 +64,10 @@ export function kurrentClient({ connectionString, shown }: KurrentLocation): Eve
     return EventStoreDBClient.connectionString(connectionString);
   } catch (error) {
     // Not as its cause: the client's parse error carries the whole string.
-    const problem = error instanceof Error && !('connectionString' in error) ? error.message : 'an option has no value';
+    const problem =
+      error instanceof Error && !('connectionString' in error)
+        ? error.message
+        : "an option's value is missing or wrong";
     throw new UnsupportedStorageError(`${shown}: the connection string can't be used: ${problem}`);
   }
 }

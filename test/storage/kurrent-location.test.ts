@@ -16,11 +16,14 @@ describe('kurrent location', () => {
   });
 
   it('takes the newer scheme for the same', () => {
-    expect(parseKurrentUrl('kurrentdb://localhost/')).to.deep.equal({
-      connectionString: 'esdb://localhost/',
-      shown: 'esdb://localhost',
-      streamPrefix: 'prism.',
-    });
+    for (const url of ['kurrentdb://localhost', 'kurrentdb://localhost/']) {
+      expect(parseKurrentUrl(url)).to.deep.equal({
+        connectionString: 'esdb://localhost',
+        shown: 'esdb://localhost',
+        streamPrefix: 'prism.',
+      });
+    }
+    expect(parseKurrentUrl('esdb://one:1,two:2/?tls=false').connectionString).to.equal('esdb://one:1,two:2?tls=false');
   });
 
   const refused: readonly [string, string][] = [
