@@ -44,7 +44,7 @@ import { slotQueries } from './projections/gpu-leases.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
-import { ensureLive } from './projections/rebuild.ts';
+import { ensureLive } from './projections/ensure-live.ts';
 import { scoreQueries } from './projections/scores.ts';
 import { submissionQueries } from './projections/submissions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
@@ -216,7 +216,7 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     newId: randomUUID,
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
-      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels) },
+      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels, projections) },
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },

@@ -1,11 +1,12 @@
 import type { EventEnvelope } from './event.ts';
+import { type OperatorEvent, operatorEventSchemas } from './operator/events.ts';
 import { type PolicyEvent, policyEventSchemas } from './policy/events.ts';
 import { type SlotEvent, slotEventSchemas } from './slot/events.ts';
 import { type SubmissionEvent, submissionEventSchemas } from './submission/events.ts';
 
-export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent;
+export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent | OperatorEvent;
 
-const schemas = { ...submissionEventSchemas, ...slotEventSchemas, ...policyEventSchemas };
+const schemas = { ...submissionEventSchemas, ...slotEventSchemas, ...policyEventSchemas, ...operatorEventSchemas };
 
 /** The newest schema version of every event type. */
 export const currentSchemaVersion = 1;

@@ -15,7 +15,9 @@ export type Rejection = {
     | 'slotTaken'
     | 'slotQuarantined'
     | 'wrongHold'
-    | 'invalidPolicy';
+    | 'invalidPolicy'
+    | 'notPoison'
+    | 'unexplained';
   /** One sentence for people. */
   readonly detail: string;
 };

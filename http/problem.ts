@@ -45,6 +45,8 @@ const rejectionStatus = {
   slotQuarantined: 409,
   wrongHold: 409,
   invalidPolicy: 422,
+  notPoison: 409,
+  unexplained: 422,
 } as const satisfies Record<Rejection['reason'], number>;
 
 /**

@@ -31,7 +31,7 @@ async function withReadModels<Result>(
 
 export function listProjections(config: Config, output: Output): Promise<number> {
   return withReadModels(config, async ({ storage, db }) => {
-    const statuses = projectionStatuses(db)(await storage.log.head());
+    const statuses = projectionStatuses(db, projections)(await storage.log.head());
     output.result({ projections: statuses }, () =>
       table(
         ['projection', 'version', 'state', 'position', 'lag', 'poison'],

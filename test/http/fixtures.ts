@@ -16,7 +16,7 @@ import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
-import { ensureLive } from '../../projections/rebuild.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import { scoreQueries } from '../../projections/scores.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
@@ -61,7 +61,7 @@ export async function startApp({
       slug: 'prism',
       version: '0.1.0',
       head: () => log.head(),
-      projectionStatuses: projectionStatuses(db),
+      projectionStatuses: projectionStatuses(db, projections),
       slots: slotQueries(db).slots,
     },
     version: { apiVersion: 'v1', challengeVersion: '0.1.0', sdkVersion: '0.1.0', capabilities: ['bridge'] },
