@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type PolicyDraft, policySchema } from './domain/policy/policy.ts';
 
@@ -90,6 +90,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     instance: null,
     logLevel: read.PRISM_LOG_LEVEL,
   };
+}
+
+/** The read models' file of a data folder. */
+export function readModelsPath({ dataDir }: Pick<Config, 'dataDir'>): string {
+  return join(dataDir, 'read-models.sqlite');
 }
 
 /** `NAME=` in an environment file means: not set. */

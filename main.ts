@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Config, readModelsPath } from './config.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
 import { type PolicyEvent, policyStream } from './domain/policy/events.ts';
@@ -27,6 +28,7 @@ import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
+import { registerServiceMetrics } from './http/service-metrics.ts';
 import { conclusionPerformer } from './machines/due/conclude.ts';
 import { expiryPerformer } from './machines/due/expire-holds.ts';
 import type { SlotHandler } from './machines/due/leases.ts';
@@ -35,19 +37,23 @@ import { runsPerformer } from './machines/due/request-runs.ts';
 import { gatePerformer } from './machines/due/run-gates.ts';
 import { startProcessManager } from './machines/process-manager.ts';
 import { permits } from './machines/submission-machine.ts';
+import { runProjectionTask } from './projection-tasks.ts';
 import { projections } from './projections/catalog.ts';
 import { openProjectionDatabase } from './projections/database.ts';
 import { dueSubmissionQueries, projectedDueWork } from './projections/due-submissions.ts';
+import { ensureLive, staleProjections } from './projections/ensure-live.ts';
 import { epochQueries } from './projections/epochs.ts';
 import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
-import { ensureLive } from './projections/ensure-live.ts';
+import { readYourWrites } from './projections/read-your-writes.ts';
 import { scoreQueries } from './projections/scores.ts';
 import { submissionQueries } from './projections/submissions.ts';
+import { projectionVersions } from './projections/versions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
+import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
 
 /** What attempts run on, as the set-up made it ready; the season secret keys the stream's order and the seeds. */
@@ -71,17 +77,27 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
+const progressPeriodMs = 5_000;
 
-/** Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start. */
-export async function startService(config: Config, roles: Roles, logger: Logger): Promise<Service> {
+/**
+ * Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start, or when `signal`
+ * aborts the start. The API answers while read models are still being built; the service is returned once they are there.
+ */
+export async function startService(
+  config: Config,
+  roles: Roles,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<Service> {
   const opened: (() => Promise<unknown> | unknown)[] = [];
   const closeAll = async () => {
     for (const close of opened.splice(0).reverse()) await close();
   };
   try {
     const core = await openCore(config, roles, logger, opened);
-    if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
     const url = roles.api ? await startApi(config, core, logger, opened) : null;
+    await buildReadModels(config, core, logger, signal);
+    if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
@@ -91,10 +107,13 @@ export async function startService(config: Config, roles: Roles, logger: Logger)
 
 type Core = {
   readonly storage: Storage;
+  readonly metered: MeteredEventLog;
+  readonly registry: Registry;
   readonly submissions: SubmissionHandler;
   readonly slots: SlotHandler;
   readonly policies: Policies;
   readonly readModels: ProjectionDatabase;
+  readonly readModelsPath: string;
   readonly projector: Projector;
   readonly heartbeats: Heartbeats;
   /** Identity of this log and this executor: labels on what is made in the engine. */
@@ -107,7 +126,9 @@ type Opened = (() => Promise<unknown> | unknown)[];
 async function openCore(config: Config, roles: Roles, logger: Logger, opened: Opened): Promise<Core> {
   const storage = await openStorage({ url: config.logUrl });
   opened.push(storage.close);
-  const { log } = storage;
+  const registry = new Registry();
+  const metered = meteredEventLog(storage.log, registry);
+  const { log } = metered;
   const policy = commandHandler(log, policyAggregate);
   await ensureFirstPolicy(policy, config);
   const [first] = await log.readAll(0, 1);
@@ -115,22 +136,48 @@ async function openCore(config: Config, roles: Roles, logger: Logger, opened: Op
 
   mkdirSync(config.dataDir, { recursive: true });
   // An executor beside an API folds for itself, so that neither waits for the other's transactions.
-  const readModels = openProjectionDatabase(join(config.dataDir, roles.api ? 'read-models.sqlite' : 'executor.sqlite'));
+  const path = roles.api ? readModelsPath(config) : join(config.dataDir, 'executor.sqlite');
+  const readModels = openProjectionDatabase(path);
   opened.push(() => readModels.close());
-  await ensureLive({ db: readModels, log, projections });
   const onFault = (error: unknown) => logger.error({ err: error }, 'the projector stumbled and tries again');
-  const projector = startProjector({ db: readModels, log, projections, onFault });
+  const projector = startProjector({ db: readModels, log: metered.followedBy('projector'), projections, onFault });
   opened.push(projector.close);
   return {
     storage,
+    metered,
+    registry,
     submissions: commandHandler(log, submissionAggregate, permits),
     slots: commandHandler(log, slotAggregate),
     policies: policiesOf(policy),
     readModels,
+    readModelsPath: path,
     projector,
     heartbeats: memoryHeartbeats(),
     instance,
   };
+}
+
+/** Builds what has no live version yet in a thread of its own, with connections of its own: the API stays live meanwhile. */
+async function buildReadModels(config: Config, core: Core, logger: Logger, signal?: AbortSignal): Promise<void> {
+  const { readModels: db, readModelsPath: path } = core;
+  const { log } = core.metered;
+  const stale = staleProjections(projectionVersions(db), projections, await log.head());
+  if (stale.length === 0) return ensureLive({ db, log, projections });
+  const names = stale.map(({ name }) => name);
+  logger.info({ projections: names }, 'building read models');
+  let toldAt = Date.now();
+  const built = await runProjectionTask(
+    { kind: 'ensureLive', names, logUrl: config.logUrl, path },
+    {
+      signal,
+      onProgress(progress) {
+        if (Date.now() - toldAt < progressPeriodMs) return;
+        toldAt = Date.now();
+        logger.info(progress, 'building read models');
+      },
+    },
+  );
+  if (built.kind === 'stopped') signal?.throwIfAborted();
 }
 
 /** A log without a policy gets the configured one as version 1. Its event is the log's first, and so the log's identity. */
@@ -148,7 +195,7 @@ async function ensureFirstPolicy(
 
 /** The process manager with its gates, and the executor: whatever may need the container engine. */
 async function startWork(config: Config, runtime: Runtime, core: Core, logger: Logger, opened: Opened): Promise<void> {
-  const { storage, submissions, slots, policies, projector, instance } = core;
+  const { storage, metered, submissions, slots, policies, projector, instance } = core;
   const docker = new Docker();
   const { runner } = runtime;
   const readBundle = bundleReader(storage.blobs);
@@ -178,7 +225,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
 
   const executor = await startExecutor({
     ...{
-      log: storage.log,
+      log: metered.followedBy('executor'),
       blobs: storage.blobs,
       submissions,
       slots,
@@ -196,7 +243,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     onProgress: core.heartbeats.report,
   });
   opened.push(() => executor.close());
-  const wakes = storage.log.subscribe(await storage.log.head(), async (page) => {
+  const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
     manager.wake();
   });
@@ -205,21 +252,29 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
 }
 
 async function startApi(config: Config, core: Core, logger: Logger, opened: Opened): Promise<string> {
-  const { storage, policies, projector, readModels } = core;
-  const { log } = storage;
+  const { storage, policies, projector, readModels, registry } = core;
+  const { log } = core.metered;
   const policy = policies.active;
   const scores = scoreQueries(readModels);
   const slots = slotQueries(readModels);
   const version = programVersion();
+  const head = () => log.head();
+  const statuses = projectionStatuses(readModels, projections);
+  const projected = readYourWrites(readModels, projector, projectionPatienceMs);
+  collectDefaultMetrics({ register: registry });
+  const { walBytes } = storage;
+  registerServiceMetrics(registry, { head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime });
   const app = createApp({
     sharedToken: config.sharedToken,
     newId: randomUUID,
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
-      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels, projections) },
+      ...{ slug, version, head, projectionStatuses: statuses, projectionNames: projections.map(({ name }) => name) },
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
+    metrics: registry,
+    waiting: { projected, head },
     receive: { readArchive, commands: core.submissions, blobs: storage.blobs, policy, now, newId: randomUUID },
     submission: {
       submissions: submissionQueries(readModels),

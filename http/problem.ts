@@ -23,6 +23,8 @@ const edgeProblems = {
   refusedArchive: [422, 'The bundle breaks a rule'],
   invalidContent: [422, 'The content has another shape'],
   notImplemented: [501, 'The method is unknown'],
+  notProjected: [503, 'The read models are not that far yet'],
+  readModelBuilding: [503, 'The read model is being built'],
   logUnavailable: [503, 'The event log cannot be written or read now'],
   tokenNotConfigured: [503, 'No shared token is configured'],
 } as const;

@@ -20,10 +20,14 @@ export async function copyRows(
   assertWanted();
   const keys = keyColumns(db, target);
   const key = keys.join(', ');
-  const last = db.prepare<[], unknown[]>(`SELECT ${key} FROM ${target} ORDER BY ${keys.join(' DESC, ')} DESC LIMIT 1`).raw();
+  const last = db
+    .prepare<[], unknown[]>(`SELECT ${key} FROM ${target} ORDER BY ${keys.join(' DESC, ')} DESC LIMIT 1`)
+    .raw();
   const insert = `INSERT INTO ${target} SELECT * FROM ${source}`;
   const first = db.prepare(`${insert} ORDER BY ${key} LIMIT ${piece}`);
-  const next = db.prepare(`${insert} WHERE (${key}) > (${keys.map(() => '?').join(', ')}) ORDER BY ${key} LIMIT ${piece}`);
+  const next = db.prepare(
+    `${insert} WHERE (${key}) > (${keys.map(() => '?').join(', ')}) ORDER BY ${key} LIMIT ${piece}`,
+  );
   for (let copied = piece; copied === piece; ) {
     const started = performance.now();
     copied = await patiently(db, () => {

@@ -1,7 +1,7 @@
 import { type Folding, prepareTarget, type Target } from './apply-page.ts';
 import type { Projection } from './projection.ts';
-import { openScratchFile, type ScratchFile } from './scratch-file.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
+import { openScratchFile, type ScratchFile } from './scratch-file.ts';
 import type { Skips } from './skips.ts';
 import { projectionVersions, type VersionRow } from './versions.ts';
 

@@ -27,7 +27,15 @@ export function projectionStatuses(
   return (head) =>
     versions.all().map((row) => {
       const { name, version, schema, position, poison } = row;
-      return { name, version, schema, state: stateOf(row, projections), position, lag: Math.max(0, head - position), poison };
+      return {
+        name,
+        version,
+        schema,
+        state: stateOf(row, projections),
+        position,
+        lag: Math.max(0, head - position),
+        poison,
+      };
     });
 }
 

@@ -30,7 +30,7 @@ export type Projector = {
 
 export type ProjectorOptions = {
   readonly db: ProjectionDatabase;
-  readonly log: Pick<EventLog, 'subscribe' | 'readStream'>;
+  readonly log: Pick<EventLog, 'subscribe' | 'readStream' | 'head'>;
   readonly projections: readonly Projection[];
   /** The log or the disk failed; the projector tries again by itself. */
   readonly onFault: (error: unknown) => void;
@@ -54,14 +54,15 @@ class RewoundError extends Error {
 export function startProjector(options: ProjectorOptions): Projector {
   const { log, projections, onFault, retryDelayMs = defaultRetryDelayMs } = options;
   const live = liveTargets(options);
-  const waiters = positionWaiters(live.lowestPosition());
+  const waiters = positionWaiters(live.lowestPosition() ?? 0);
   const closing = new AbortController();
   let subscription: Subscription | null = null;
 
   async function follow(): Promise<void> {
     const skips = await readSkips(log);
-    let delivered = await live.begin(skips);
+    let delivered = await live.begin(skips, await log.head());
     if (closing.signal.aborted) return;
+    waiters.reached(delivered);
     subscription = log.subscribe(delivered, async (page) => {
       for (let start = 0; start < page.length && !closing.signal.aborted; start += chunkSize) {
         if (start > 0) await setImmediate();
@@ -129,22 +130,23 @@ function liveTargets({ db, projections, lockPatienceMs }: ProjectorOptions) {
     return projections.flatMap((projection) => versions.live(projection) ?? []);
   }
 
-  function lowestPosition(): number {
+  function lowestPosition(): number | null {
     const rows = liveRows();
     const running = rows.filter(({ poison }) => poison === null);
     // Where all are poisoned, follow on from the furthest, so that a mended version is noticed.
-    if (running.length === 0) return Math.max(0, ...rows.map(({ position }) => position));
+    if (running.length === 0) return rows.length === 0 ? null : Math.max(...rows.map(({ position }) => position));
     return Math.min(...running.map(({ position }) => position));
   }
 
   return {
     lowestPosition,
-    /** The position to subscribe after. */
-    begin(skips: Skips): Promise<number> {
-      return patiently(db, () => {
+    /** The position to subscribe after. What is still being built is folded up to the head by whoever builds it. */
+    async begin(skips: Skips, head: number): Promise<number> {
+      const letGoOnAndLook = () => {
         letGoOn(skips);
-        return lowestPosition();
-      }, lockPatienceMs);
+        return lowestPosition() ?? head;
+      };
+      return patiently(db, letGoOnAndLook, lockPatienceMs);
     },
     /** Applies a chunk that follows on `delivered`, and returns how far it reaches. */
     async apply(chunk: readonly RecordedEvent[], delivered: number, skips: Skips): Promise<number> {

@@ -2,7 +2,7 @@ import type { EventLog } from '../domain/ports/event-log.ts';
 import { type Folding, prepareTarget, type Target } from './apply-page.ts';
 import { copyRows } from './copy-rows.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
-import { atTheBeginning, type FoldProgress, expectUnfinished, foldLog, NewSkipError } from './fold-log.ts';
+import { atTheBeginning, expectUnfinished, type FoldProgress, foldLog, NewSkipError } from './fold-log.ts';
 import { dropLeftovers, isProcessAlive } from './leftovers.ts';
 import { patiently } from './patiently.ts';
 import { type Projection, tableNames } from './projection.ts';
@@ -38,9 +38,11 @@ export type RebuildProgress = FoldProgress & { readonly phase: 'folding' | 'copy
 /** The new version met an event that it can't fold either: nothing was swapped. */
 export class PoisonedRebuildError extends Error {
   override readonly name = 'PoisonedRebuildError';
+  readonly projection: string;
   readonly poison: Poison;
   constructor(projection: string, poison: Poison) {
     super(`${projection} can't fold event ${poison.eventId} at position ${poison.position}: ${poison.error}`);
+    this.projection = projection;
     this.poison = poison;
   }
 }
@@ -80,9 +82,10 @@ async function rebuildOnce(options: RebuildOptions): Promise<void> {
   }
 }
 
-type Folds = Parameters<typeof foldLog>[0] & Pick<RebuildOptions, 'db' | 'projections' | 'signal' | 'pid'> & {
-  readonly onProgress: (progress: FoldProgress, phase?: RebuildProgress['phase']) => void;
-};
+type Folds = Parameters<typeof foldLog>[0] &
+  Pick<RebuildOptions, 'db' | 'projections' | 'signal' | 'pid'> & {
+    readonly onProgress: (progress: FoldProgress, phase?: RebuildProgress['phase']) => void;
+  };
 
 function reporter({ onProgress }: RebuildOptions, head: number): Folds['onProgress'] {
   return (progress, phase: RebuildProgress['phase'] = 'folding') =>

@@ -69,7 +69,8 @@ export function removeScratchFiles(db: ProjectionDatabase, isLeftover: (pid: num
   const folder = dirname(db.name);
   const prefix = `${basename(db.name)}${marker}`;
   for (const name of readdirSync(folder)) {
-    if (name.startsWith(prefix) && isLeftover(Number.parseInt(name.slice(prefix.length), 10))) removeFile(join(folder, name));
+    if (name.startsWith(prefix) && isLeftover(Number.parseInt(name.slice(prefix.length), 10)))
+      removeFile(join(folder, name));
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { Registry } from 'prom-client';
 import { commandHandler } from '../../domain/handle-command.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
@@ -11,12 +12,13 @@ import type { ArchiveReading } from '../../http/receive-bundle.ts';
 import { permits } from '../../machines/submission-machine.ts';
 import { projections } from '../../projections/catalog.ts';
 import { dueSubmissionQueries } from '../../projections/due-submissions.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import { epochQueries } from '../../projections/epochs.ts';
 import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
-import { ensureLive } from '../../projections/ensure-live.ts';
+import { readYourWrites } from '../../projections/read-your-writes.ts';
 import { scoreQueries } from '../../projections/scores.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
@@ -32,6 +34,8 @@ export type Overrides = {
   readonly policy?: ActivePolicy;
   /** Puts something between the app and the log. */
   readonly logFor?: (log: EventLog) => EventLog;
+  /** How long `?wait=projected` waits. */
+  readonly patienceMs?: number;
 };
 
 /** The app on a real server and a memory log, with read models that follow. */
@@ -39,6 +43,7 @@ export async function startApp({
   sharedToken = token,
   policy = activePolicy(),
   logFor = (log) => log,
+  patienceMs = 5_000,
 }: Overrides = {}) {
   const stored = new Map<string, Uint8Array>();
   const log = logFor(memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes)));
@@ -53,6 +58,7 @@ export async function startApp({
   let ids = 0;
   const newId = () => `id-${++ids}`;
   const policyNow = async () => policy;
+  const registry = new Registry();
   const app = createApp({
     sharedToken,
     newId,
@@ -62,9 +68,12 @@ export async function startApp({
       version: '0.1.0',
       head: () => log.head(),
       projectionStatuses: projectionStatuses(db, projections),
+      projectionNames: projections.map(({ name }) => name),
       slots: slotQueries(db).slots,
     },
     version: { apiVersion: 'v1', challengeVersion: '0.1.0', sdkVersion: '0.1.0', capabilities: ['bridge'] },
+    metrics: registry,
+    waiting: { projected: readYourWrites(db, projector, patienceMs), head: () => log.head() },
     receive: {
       readArchive: fakeIntake,
       commands: commandHandler(log, submissionAggregate, permits),

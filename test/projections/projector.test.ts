@@ -3,11 +3,11 @@ import type { EventLog } from '../../domain/ports/event-log.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
 import { projections } from '../../projections/catalog.ts';
 import { openProjectionDatabase } from '../../projections/database.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { type Projector, type ProjectorOptions, startProjector } from '../../projections/projector.ts';
 import { rebuild } from '../../projections/rebuild.ts';
-import { ensureLive } from '../../projections/ensure-live.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { completed, received, waiting } from '../domain/submission-examples.ts';
 import { countingProjection, countQueries } from './counting-projection.ts';
@@ -81,7 +81,7 @@ describe('the projector', () => {
     const asked: number[] = [];
     const second = await start([counts], {
       log: {
-        readStream: log.readStream,
+        ...log,
         subscribe(after, onPage) {
           asked.push(after);
           return log.subscribe(after, onPage);
@@ -102,7 +102,7 @@ describe('the projector', () => {
   it('folds once what is delivered twice, for every read model', async () => {
     const running = await start(projections, {
       log: {
-        readStream: log.readStream,
+        ...log,
         subscribe: (after, onPage) =>
           log.subscribe(after, async (page) => {
             await onPage(page);
@@ -194,7 +194,7 @@ describe('the projector', () => {
     const lost = new Error('the cluster is gone');
     const running = await start([countingProjection()], {
       log: {
-        readStream: log.readStream,
+        ...log,
         subscribe(after, onPage) {
           subscriptions += 1;
           return subscriptions === 1

@@ -4,10 +4,10 @@ import { expect } from 'chai';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { projections } from '../../projections/catalog.ts';
 import { ForeignDatabaseError, openProjectionDatabase } from '../../projections/database.ts';
-import { projectionStatuses } from '../../projections/projection-status.ts';
-import { startProjector } from '../../projections/projector.ts';
 import { ensureLive } from '../../projections/ensure-live.ts';
 import { RebuildSupersededError } from '../../projections/fold-log.ts';
+import { projectionStatuses } from '../../projections/projection-status.ts';
+import { startProjector } from '../../projections/projector.ts';
 import { PoisonedRebuildError, rebuild } from '../../projections/rebuild.ts';
 import { NoLiveVersionError, projectionVersions } from '../../projections/versions.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
@@ -88,7 +88,10 @@ describe('a rebuild', () => {
     expect(allLiveRows(file.db)).to.deep.equal(allLiveRows(fresh.db));
     fresh.dispose();
     expect(
-      projectionStatuses(file.db, projections)(await log.head()).every(({ lag, state }) => lag === 0 && state === 'live'),
+      projectionStatuses(
+        file.db,
+        projections,
+      )(await log.head()).every(({ lag, state }) => lag === 0 && state === 'live'),
     ).to.equal(true);
   });
 
@@ -156,7 +159,9 @@ describe('a rebuild', () => {
     const rows = allLiveRows(file.db);
     await Promise.all([rebuild({ db: file.db, log, projections }), rebuild({ db: file.db, log, projections })]);
     expect(allLiveRows(file.db)).to.deep.equal(rows);
-    expect(projectionStatuses(file.db, projections)(0).map(({ state }) => state)).to.deep.equal(projections.map(() => 'live'));
+    expect(projectionStatuses(file.db, projections)(0).map(({ state }) => state)).to.deep.equal(
+      projections.map(() => 'live'),
+    );
   });
 
   it('refuses to put a poisoned version in the place of the live one', async () => {
@@ -208,10 +213,9 @@ describe('the start of the read models', () => {
     const brittle = countingProjection({ name: 'brittle', poisonType: 'RunRequested' });
     const counts = countingProjection();
     await ensureLive({ db: file.db, log, projections: [brittle, counts] });
-    expect(projectionStatuses(file.db, [brittle, counts])(0).map(({ name, state }) => `${name} ${state}`)).to.deep.equal([
-      'brittle poisoned',
-      'counts live',
-    ]);
+    expect(
+      projectionStatuses(file.db, [brittle, counts])(0).map(({ name, state }) => `${name} ${state}`),
+    ).to.deep.equal(['brittle poisoned', 'counts live']);
   });
 
   it('refuses to read what was never built, and files of other programs', () => {
