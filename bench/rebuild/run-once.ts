@@ -18,7 +18,6 @@ process.disconnect();
 async function rebuildOurs(): Promise<number> {
   const storage = await openStorage({ dataDir: folder, readOnly: true });
   const db = openProjectionDatabase(target);
-  for (const p of (process.env.PRAGMAS ?? '').split(';').filter(Boolean)) db.pragma(p);
   const started = performance.now();
   await rebuild({ db, log: storage.log, projections });
   const taken = performance.now() - started;
@@ -36,7 +35,6 @@ function rebuildBare(): number {
   const db = new Database(target);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
-  for (const p of (process.env.PRAGMAS ?? '').split(';').filter(Boolean)) db.pragma(p);
   const name = tableNames(1);
   for (const { createSql } of projections) db.exec(createSql(name));
   const folds = projections.map(({ prepareFold }) => prepareFold(db, name));
