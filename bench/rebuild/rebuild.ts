@@ -12,10 +12,10 @@ type Measured = { readonly events: number; readonly rate: number; readonly peakB
 
 /**
  * All read models from zero: events a second, beside a bare loop that reads, parses and does the same upserts; then how both the
- * rate and the memory at ten times as many events compare. Every run is a process of its own, and the two alternate.
+ * rate and the memory at several times as many events compare. Every run is a process of its own, and the two alternate.
  */
 export async function rebuild({ quick }: BenchOptions): Promise<void> {
-  const [fewer, more] = quick ? [10_000, 100_000] : [100_000, 1_000_000];
+  const [fewer, more] = quick ? [50_000, 200_000] : [100_000, 1_000_000];
   const rounds = 3;
   printMethod('rebuild', 'all projections from zero, a process a run, alternating, medians', rounds);
   const folder = await mkdtemp(join(process.cwd(), '.prism-bench-'));

@@ -36,6 +36,8 @@ export type Overrides = {
   readonly logFor?: (log: EventLog) => EventLog;
   /** How long `?wait=projected` waits. */
   readonly patienceMs?: number;
+  /** Whether there are read models from the start. */
+  readonly isBuilt?: boolean;
 };
 
 /** The app on a real server and a memory log, with read models that follow. */
@@ -44,12 +46,14 @@ export async function startApp({
   policy = activePolicy(),
   logFor = (log) => log,
   patienceMs = 5_000,
+  isBuilt = true,
 }: Overrides = {}) {
   const stored = new Map<string, Uint8Array>();
   const log = logFor(memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes)));
   const file = temporaryDatabase();
   const { db } = file;
-  await ensureLive({ db, log, projections });
+  const build = () => ensureLive({ db, log, projections });
+  if (isBuilt) await build();
   const faults: ReportedFault[] = [];
   const projector = startProjector({ db, log, projections, onFault: () => {} });
   const beats: Heartbeat[] = [];
@@ -102,6 +106,8 @@ export async function startApp({
     faults,
     beats,
     clock,
+    build,
+    registry,
     projected: async () => projector.waitFor(await log.head(), 5_000),
     async close() {
       server.closeAllConnections();
@@ -148,12 +154,13 @@ export async function post(
   app: RunningApp,
   body: string | Uint8Array | ReadableStream,
   headers: Readonly<Record<string, string | null>> = {},
+  query = '',
 ) {
   const given = new Headers();
   for (const [name, value] of Object.entries({ ...bridgeHeaders, ...headers }))
     if (value !== null) given.set(name, value);
   const init = { method: 'POST', body, headers: given, duplex: 'half' } as const;
-  return answerOf(await fetch(`${app.url}/internal/v1/bridge/submissions`, init));
+  return answerOf(await fetch(`${app.url}/internal/v1/bridge/submissions${query}`, init));
 }
 
 export async function get(app: RunningApp, path: string, headers: Readonly<Record<string, string>> = {}) {

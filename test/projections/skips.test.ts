@@ -81,7 +81,6 @@ describe('an event that an operator skips', () => {
     await untilFolded(brittle, completed.length + waiting.length - 1);
     const second = await poisonIdOf(brittle);
     expect(second).to.not.equal(first);
-    await untilFolded(brittle, completed.length + waiting.length - 1);
     const end = await happen(log, [skipOf(second)]);
     await untilFolded(brittle, end);
     expect(countQueries(file.db, brittle)().events).to.equal(2 * completed.length - 2);
