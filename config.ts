@@ -92,9 +92,16 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   };
 }
 
-/** The read models' file of a data folder. */
-export function readModelsPath({ dataDir }: Pick<Config, 'dataDir'>): string {
+type DataFolder = Pick<Config, 'dataDir'>;
+
+/** The read models' file of a service with an API. */
+export function readModelsPath({ dataDir }: DataFolder): string {
   return join(dataDir, 'read-models.sqlite');
+}
+
+/** An executor beside an API folds for itself, so that neither waits for the other's transactions. */
+export function executorReadModelsPath({ dataDir }: DataFolder): string {
+  return join(dataDir, 'executor.sqlite');
 }
 
 /** `NAME=` in an environment file means: not set. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Config, readModelsPath } from './config.ts';
+import { type Config, executorReadModelsPath, readModelsPath } from './config.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
 import { type PolicyEvent, policyStream } from './domain/policy/events.ts';
@@ -135,8 +135,7 @@ async function openCore(config: Config, roles: Roles, logger: Logger, opened: Op
   const instance = config.instance ?? deriveId('instance', first?.envelope.id ?? '', config.executorName);
 
   mkdirSync(config.dataDir, { recursive: true });
-  // An executor beside an API folds for itself, so that neither waits for the other's transactions.
-  const path = roles.api ? readModelsPath(config) : join(config.dataDir, 'executor.sqlite');
+  const path = roles.api ? readModelsPath(config) : executorReadModelsPath(config);
   const readModels = openProjectionDatabase(path);
   opened.push(() => readModels.close());
   const onFault = (error: unknown) => logger.error({ err: error }, 'the projector stumbled and tries again');

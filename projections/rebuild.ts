@@ -75,8 +75,8 @@ async function rebuildOnce(options: RebuildOptions): Promise<void> {
       isAtEnd = next.position === progress.position;
       progress = next;
     }
-    // What the projector gave to the old version between our last read and the swap is missing in the new one.
-    await foldLog(folds, folding, targets, progress);
+    // What the projector gave to the old version between our last read and the swap is missing in the new one: too late to stop.
+    await foldLog({ ...folds, signal: undefined }, folding, targets, progress);
   } finally {
     await patiently(db, () => dropUnread(versions, targets));
   }

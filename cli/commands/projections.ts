@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Config, readModelsPath } from '../../config.ts';
+import { existsSync } from 'node:fs';
+import { type Config, executorReadModelsPath, readModelsPath } from '../../config.ts';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { operatorStream } from '../../domain/operator/events.ts';
 import { operatorAggregate } from '../../domain/operator/operator-aggregate.ts';
@@ -21,9 +22,10 @@ async function withReadModels<Result>(
   { readOnly }: { readonly readOnly: boolean },
   work: (parts: ReadModels) => Promise<Result>,
 ): Promise<Result> {
+  const path = expectReadModels(config);
   const storage = await openStorage({ url: config.logUrl, readOnly });
   try {
-    const db = openProjectionDatabase(readModelsPath(config));
+    const db = openProjectionDatabase(path);
     try {
       return await work({ storage, db });
     } finally {
@@ -76,6 +78,16 @@ export function skipProjectionEvent(
     );
     return exitCodes.ok;
   });
+}
+
+/** The read models' file that a service, or an executor by itself, has made in the data folder. Looking creates nothing. */
+export function expectReadModels(config: Config): string {
+  const found = [readModelsPath(config), executorReadModelsPath(config)].find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new CommandError(
+    exitCodes.usage,
+    `There are no read models in ${config.dataDir}: no service has run there yet.`,
+  );
 }
 
 export function expectProjection(name: string): Projection {

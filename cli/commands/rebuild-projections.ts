@@ -1,4 +1,4 @@
-import { type Config, readModelsPath } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import { type ProjectionTask, runProjectionTask, type TaskResult } from '../../projection-tasks.ts';
 import { projections } from '../../projections/catalog.ts';
 import type { RowDifference } from '../../projections/digest.ts';
@@ -6,7 +6,7 @@ import type { RebuildProgress } from '../../projections/rebuild.ts';
 import type { TableVerification, Verification } from '../../projections/verify.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { expectProjection } from './projections.ts';
+import { expectProjection, expectReadModels } from './projections.ts';
 
 /** Builds new versions beside the live ones and swaps them in once they have caught up. Interrupted, it changes nothing. */
 export async function rebuildProjections(config: Config, names: readonly string[], output: Output): Promise<number> {
@@ -46,6 +46,7 @@ function chosenNames(names: readonly string[]): readonly string[] {
 
 /** Runs a task in a thread, tells how it gets on, and stops it cleanly when the process is told to stop. */
 async function perform(config: Config, kind: ProjectionTask['kind'], names: readonly string[], output: Output) {
+  const path = expectReadModels(config);
   const stopping = new AbortController();
   const stop = () => stopping.abort();
   process.once('SIGINT', stop).once('SIGTERM', stop);
@@ -54,7 +55,7 @@ async function perform(config: Config, kind: ProjectionTask['kind'], names: read
   const tell = progressTeller(output);
   try {
     const result: TaskResult = await runProjectionTask(
-      { kind, names, logUrl: config.logUrl, path: readModelsPath(config) },
+      { kind, names, logUrl: config.logUrl, path },
       {
         signal: stopping.signal,
         onProgress(progress) {
