@@ -92,6 +92,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   };
 }
 
+/** Where log and blobs are, as `openStorage` takes it. */
+export function storageLocation({ logUrl }: Pick<Config, 'logUrl'>): { readonly url: string } {
+  return { url: logUrl };
+}
+
 type DataFolder = Pick<Config, 'dataDir'>;
 
 /** The read models' file of a service with an API. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Config, executorReadModelsPath, readModelsPath } from './config.ts';
+import { type Config, executorReadModelsPath, readModelsPath, storageLocation } from './config.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
 import { type PolicyEvent, policyStream } from './domain/policy/events.ts';
@@ -37,11 +37,10 @@ import { runsPerformer } from './machines/due/request-runs.ts';
 import { gatePerformer } from './machines/due/run-gates.ts';
 import { startProcessManager } from './machines/process-manager.ts';
 import { permits } from './machines/submission-machine.ts';
-import { runProjectionTask } from './projection-tasks.ts';
+import { buildReadModels } from './projection-tasks.ts';
 import { projections } from './projections/catalog.ts';
 import { openProjectionDatabase } from './projections/database.ts';
 import { dueSubmissionQueries, projectedDueWork } from './projections/due-submissions.ts';
-import { ensureLive, staleProjections } from './projections/ensure-live.ts';
 import { epochQueries } from './projections/epochs.ts';
 import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
@@ -51,7 +50,6 @@ import { type Projector, startProjector } from './projections/projector.ts';
 import { readYourWrites } from './projections/read-your-writes.ts';
 import { scoreQueries } from './projections/scores.ts';
 import { submissionQueries } from './projections/submissions.ts';
-import { projectionVersions } from './projections/versions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
 import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
@@ -62,7 +60,7 @@ export type Runtime = { readonly runner: RunnerFacts; readonly seasonSecret: Uin
 export type Service = {
   /** Where the API answers; null where this process has none. */
   readonly url: string | null;
-  /** Stops taking requests, removes running containers (their attempts run again at the next start), and closes everything. */
+  /** Removes running containers (their attempts run again at the next start), stops taking requests, and closes everything. */
   close(): Promise<void>;
 };
 
@@ -77,7 +75,6 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
-const progressPeriodMs = 5_000;
 
 /**
  * Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start, or when `signal`
@@ -96,7 +93,8 @@ export async function startService(
   try {
     const core = await openCore(config, roles, logger, opened);
     const url = roles.api ? await startApi(config, core, logger, opened) : null;
-    await buildReadModels(config, core, logger, signal);
+    const { metered, readModels, readModelsPath: path } = core;
+    await buildReadModels({ db: readModels, path, log: metered.log, storage: storageLocation(config), logger, signal });
     if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
     return { url, close: closeAll };
   } catch (error) {
@@ -124,7 +122,7 @@ type Opened = (() => Promise<unknown> | unknown)[];
 
 /** Log, blobs, read models and their projector: what every role stands on. */
 async function openCore(config: Config, roles: Roles, logger: Logger, opened: Opened): Promise<Core> {
-  const storage = await openStorage({ url: config.logUrl });
+  const storage = await openStorage(storageLocation(config));
   opened.push(storage.close);
   const registry = new Registry();
   const metered = meteredEventLog(storage.log, registry);
@@ -154,29 +152,6 @@ async function openCore(config: Config, roles: Roles, logger: Logger, opened: Op
     heartbeats: memoryHeartbeats(),
     instance,
   };
-}
-
-/** Builds what has no live version yet in a thread of its own, with connections of its own: the API stays live meanwhile. */
-async function buildReadModels(config: Config, core: Core, logger: Logger, signal?: AbortSignal): Promise<void> {
-  const { readModels: db, readModelsPath: path } = core;
-  const { log } = core.metered;
-  const stale = staleProjections(projectionVersions(db), projections, await log.head());
-  if (stale.length === 0) return ensureLive({ db, log, projections });
-  const names = stale.map(({ name }) => name);
-  logger.info({ projections: names }, 'building read models');
-  let toldAt = Date.now();
-  const built = await runProjectionTask(
-    { kind: 'ensureLive', names, logUrl: config.logUrl, path },
-    {
-      signal,
-      onProgress(progress) {
-        if (Date.now() - toldAt < progressPeriodMs) return;
-        toldAt = Date.now();
-        logger.info(progress, 'building read models');
-      },
-    },
-  );
-  if (built.kind === 'stopped') signal?.throwIfAborted();
 }
 
 /** A log without a policy gets the configured one as version 1. Its event is the log's first, and so the log's identity. */

@@ -19,7 +19,7 @@ function say(message: TaskMessage): void {
 }
 
 async function perform(): Promise<TaskResult> {
-  const storage = await openStorage({ url: task.logUrl, readOnly: true });
+  const storage = await openStorage({ ...task.storage, readOnly: true });
   try {
     const db = openProjectionDatabase(task.path);
     try {

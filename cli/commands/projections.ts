@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { type Config, executorReadModelsPath, readModelsPath } from '../../config.ts';
+import { type Config, executorReadModelsPath, readModelsPath, storageLocation } from '../../config.ts';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { operatorStream } from '../../domain/operator/events.ts';
 import { operatorAggregate } from '../../domain/operator/operator-aggregate.ts';
@@ -23,7 +23,7 @@ async function withReadModels<Result>(
   work: (parts: ReadModels) => Promise<Result>,
 ): Promise<Result> {
   const path = expectReadModels(config);
-  const storage = await openStorage({ url: config.logUrl, readOnly });
+  const storage = await openStorage({ ...storageLocation(config), readOnly });
   try {
     const db = openProjectionDatabase(path);
     try {

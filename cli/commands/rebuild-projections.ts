@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import { type Config, storageLocation } from '../../config.ts';
 import { type ProjectionTask, runProjectionTask, type TaskResult } from '../../projection-tasks.ts';
 import { projections } from '../../projections/catalog.ts';
 import type { RowDifference } from '../../projections/digest.ts';
@@ -55,7 +55,7 @@ async function perform(config: Config, kind: ProjectionTask['kind'], names: read
   const tell = progressTeller(output);
   try {
     const result: TaskResult = await runProjectionTask(
-      { kind, names, logUrl: config.logUrl, path },
+      { kind, names, storage: storageLocation(config), path },
       {
         signal: stopping.signal,
         onProgress(progress) {

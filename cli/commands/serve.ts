@@ -32,7 +32,7 @@ export async function serve(
     await service.close();
   } catch (error) {
     // Told to stop before everything was there: what was begun is undone.
-    if (!stopping.signal.aborted) throw error;
+    if (!stopping.signal.aborted || error !== stopping.signal.reason) throw error;
   } finally {
     if (roles.work) await releaseRuntime();
   }

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { type Config, readConfig, readModelsPath } from '../../config.ts';
+import { type Config, readConfig, readModelsPath, storageLocation } from '../../config.ts';
 import { operatorStream } from '../../domain/operator/events.ts';
 import { startService } from '../../main.ts';
 import { runProjectionTask } from '../../projection-tasks.ts';
@@ -108,7 +108,12 @@ describe('a service and its read models', function () {
           const callsOfStart = [...calls];
           expect(callsOfStart).to.include('GET /info');
           const head = await storage.log.head();
-          const task = { kind: 'rebuild', names, logUrl: config.logUrl, path: readModelsPath(config) } as const;
+          const task = {
+            kind: 'rebuild',
+            names,
+            storage: storageLocation(config),
+            path: readModelsPath(config),
+          } as const;
           expect(await runProjectionTask(task)).to.deep.equal({ kind: 'built' });
           // Wakes whoever acts, so that it looks at the new versions.
           await happen(storage.log, [[operatorStream, { type: 'SomethingElseDecided', data: {} }]]);
