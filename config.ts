@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type PolicyDraft, policySchema } from './domain/policy/policy.ts';
 
@@ -94,6 +94,27 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     instance: null,
     logLevel: read.PRISM_LOG_LEVEL,
   };
+}
+
+/** Where log and blobs are, as `openStorage` takes it. */
+export function storageLocation({ logUrl, blobsUrl, dataDir }: Pick<Config, 'logUrl' | 'blobsUrl' | 'dataDir'>): {
+  readonly url: string;
+  readonly blobsUrl: string;
+  readonly dataDir: string;
+} {
+  return { url: logUrl, blobsUrl, dataDir };
+}
+
+type DataFolder = Pick<Config, 'dataDir'>;
+
+/** The read models' file of a service with an API. */
+export function readModelsPath({ dataDir }: DataFolder): string {
+  return join(dataDir, 'read-models.sqlite');
+}
+
+/** An executor beside an API folds for itself, so that neither waits for the other's transactions. */
+export function executorReadModelsPath({ dataDir }: DataFolder): string {
+  return join(dataDir, 'executor.sqlite');
 }
 
 /** `NAME=` in an environment file means: not set. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Config, executorReadModelsPath, readModelsPath, storageLocation } from './config.ts';
 import { claimAggregate } from './domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
@@ -29,6 +30,7 @@ import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
+import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workClaims } from './machines/due/claim-work.ts';
 import { conclusionPerformer } from './machines/due/conclude.ts';
 import { expiryPerformer } from './machines/due/expire-holds.ts';
@@ -38,6 +40,7 @@ import { runsPerformer } from './machines/due/request-runs.ts';
 import { gatePerformer } from './machines/due/run-gates.ts';
 import { startProcessManager } from './machines/process-manager.ts';
 import { permits } from './machines/submission-machine.ts';
+import { buildReadModels } from './projection-tasks.ts';
 import { projections } from './projections/catalog.ts';
 import { openProjectionDatabase } from './projections/database.ts';
 import { dueSubmissionQueries, projectedDueWork } from './projections/due-submissions.ts';
@@ -47,10 +50,11 @@ import { slotQueries } from './projections/gpu-leases.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
-import { ensureLive } from './projections/rebuild.ts';
+import { readYourWrites } from './projections/read-your-writes.ts';
 import { scoreQueries } from './projections/scores.ts';
 import { submissionQueries } from './projections/submissions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
+import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
 
 /** What attempts run on, as the set-up made it ready; the season secret keys the stream's order and the seeds. */
@@ -59,7 +63,7 @@ export type Runtime = { readonly runner: RunnerFacts; readonly seasonSecret: Uin
 export type Service = {
   /** Where the API answers; null where this process has none. */
   readonly url: string | null;
-  /** Stops taking requests, removes running containers (their attempts run again at the next start), and closes everything. */
+  /** Removes running containers (their attempts run again at the next start), stops taking requests, and closes everything. */
   close(): Promise<void>;
 };
 
@@ -74,19 +78,29 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
-/** A health check is asked often, and its answer is that the log didn't answer in time. */
-const healthPatienceMs = 2_000;
+/** A health check is asked often, and its answer may be that the log didn't answer in time. */
+const headPatienceMs = 2_000;
 
-/** Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start. */
-export async function startService(config: Config, roles: Roles, logger: Logger): Promise<Service> {
+/**
+ * Builds a service out of its parts and starts it. Whatever was opened is closed again when a part fails to start, or when `signal`
+ * aborts the start. The API answers while read models are still being built; the service is returned once they are there.
+ */
+export async function startService(
+  config: Config,
+  roles: Roles,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<Service> {
   const opened: (() => Promise<unknown> | unknown)[] = [];
   const closeAll = async () => {
     for (const close of opened.splice(0).reverse()) await close();
   };
   try {
     const core = await openCore(config, roles, logger, opened);
-    if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
     const url = roles.api ? await startApi(config, core, logger, opened) : null;
+    const { metered, readModels, readModelsPath: path } = core;
+    await buildReadModels({ db: readModels, path, log: metered.log, storage: storageLocation(config), logger, signal });
+    if (roles.runtime !== null) await startWork(config, roles.runtime, core, logger, opened);
     return { url, close: closeAll };
   } catch (error) {
     await closeAll();
@@ -96,10 +110,13 @@ export async function startService(config: Config, roles: Roles, logger: Logger)
 
 type Core = {
   readonly storage: Storage;
+  readonly metered: MeteredEventLog;
+  readonly registry: Registry;
   readonly submissions: SubmissionHandler;
   readonly slots: SlotHandler;
   readonly policies: Policies;
   readonly readModels: ProjectionDatabase;
+  readonly readModelsPath: string;
   readonly projector: Projector;
   readonly heartbeats: Heartbeats;
   /** Identity of this log and this executor: labels on what is made in the engine. */
@@ -110,28 +127,32 @@ type Opened = (() => Promise<unknown> | unknown)[];
 
 /** Log, blobs, read models and their projector: what every role stands on. */
 async function openCore(config: Config, roles: Roles, logger: Logger, opened: Opened): Promise<Core> {
-  const storage = await openStorage({ url: config.logUrl, blobsUrl: config.blobsUrl, dataDir: config.dataDir });
+  const storage = await openStorage(storageLocation(config));
   opened.push(storage.close);
-  const { log } = storage;
+  const registry = new Registry();
+  const metered = meteredEventLog(storage.log, registry);
+  const { log } = metered;
   const policy = commandHandler(log, policyAggregate);
   await ensureFirstPolicy(policy, config);
   const [first] = await log.readAll(0, 1);
   const instance = config.instance ?? deriveId('instance', first?.envelope.id ?? '', config.executorName);
 
   mkdirSync(config.dataDir, { recursive: true });
-  // An executor beside an API folds for itself, so that neither waits for the other's transactions.
-  const readModels = openProjectionDatabase(join(config.dataDir, roles.api ? 'read-models.sqlite' : 'executor.sqlite'));
+  const path = roles.api ? readModelsPath(config) : executorReadModelsPath(config);
+  const readModels = openProjectionDatabase(path);
   opened.push(() => readModels.close());
-  await ensureLive({ db: readModels, log, projections });
   const onFault = (error: unknown) => logger.error({ err: error }, 'the projector stumbled and tries again');
-  const projector = startProjector({ db: readModels, log, projections, onFault });
+  const projector = startProjector({ db: readModels, log: metered.followedBy('projector'), projections, onFault });
   opened.push(projector.close);
   return {
     storage,
+    metered,
+    registry,
     submissions: commandHandler(log, submissionAggregate, permits),
     slots: commandHandler(log, slotAggregate),
     policies: policiesOf(policy),
     readModels,
+    readModelsPath: path,
     projector,
     heartbeats: memoryHeartbeats(),
     instance,
@@ -153,7 +174,7 @@ async function ensureFirstPolicy(
 
 /** The process manager with its gates, and the executor: whatever may need the container engine. */
 async function startWork(config: Config, runtime: Runtime, core: Core, logger: Logger, opened: Opened): Promise<void> {
-  const { storage, submissions, slots, policies, projector, instance } = core;
+  const { storage, metered, submissions, slots, policies, projector, instance } = core;
   const docker = new Docker();
   const { runner } = runtime;
   const readBundle = bundleReader(storage.blobs);
@@ -188,7 +209,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
 
   const executor = await startExecutor({
     ...{
-      log: storage.log,
+      log: metered.followedBy('executor'),
       blobs: storage.blobs,
       submissions,
       slots,
@@ -206,7 +227,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     onProgress: core.heartbeats.report,
   });
   opened.push(() => executor.close());
-  const wakes = storage.log.subscribe(await storage.log.head(), async (page) => {
+  const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
     manager.wake();
   });
@@ -217,26 +238,29 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
 }
 
 async function startApi(config: Config, core: Core, logger: Logger, opened: Opened): Promise<string> {
-  const { storage, policies, projector, readModels } = core;
-  const { log } = storage;
+  const { storage, policies, projector, readModels, registry } = core;
+  const { log } = core.metered;
   const policy = policies.active;
   const scores = scoreQueries(readModels);
   const slots = slotQueries(readModels);
   const version = programVersion();
+  const head = () => inTime(log.head(), headPatienceMs);
+  const statuses = projectionStatuses(readModels, projections);
+  const projected = readYourWrites(readModels, projector, projectionPatienceMs);
+  collectDefaultMetrics({ register: registry });
+  const { walBytes } = storage;
+  registerServiceMetrics(registry, { head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime });
   const app = createApp({
     sharedToken: config.sharedToken,
     newId: randomUUID,
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
-      ...{
-        slug,
-        version,
-        head: () => inTime(log.head(), healthPatienceMs),
-        projectionStatuses: projectionStatuses(readModels),
-      },
+      ...{ slug, version, head, projectionStatuses: statuses, projectionNames: projections.map(({ name }) => name) },
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
+    metrics: registry,
+    waiting: { projected, head },
     receive: { readArchive, commands: core.submissions, blobs: storage.blobs, policy, now, newId: randomUUID },
     submission: {
       submissions: submissionQueries(readModels),

@@ -8,7 +8,8 @@ import { leaderboard, type Scope, weights } from './commands/board.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
-import { listProjections, rebuildProjections } from './commands/projections.ts';
+import { listProjections, skipProjectionEvent } from './commands/projections.ts';
+import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
@@ -65,14 +66,33 @@ function program(): Command {
     (options: Remote) => finish(options, (output) => weights(client(options), output)),
   );
 
-  const readModels = prism.command('projections').description('the read models of the data folder');
+  projectionCommands(prism.command('projections').description('the read models of the data folder'));
+  return prism;
+}
+
+function projectionCommands(readModels: Command): void {
   local(readModels, 'list', 'versions, positions, lag, poison').action(run(listProjections));
   local(readModels, 'rebuild', 'build them anew beside the live ones, and swap')
     .argument('[names...]', 'all of them by default')
     .action((names: string[], options: Local) =>
       finish(options, (output) => rebuildProjections(readConfig(process.env), names, output)),
     );
-  return prism;
+  local(readModels, 'verify', 'compare the live ones with a fold of the log from zero')
+    .argument('[names...]', 'all of them by default')
+    .action((names: string[], options: Local) =>
+      finish(options, (output) => verifyProjections(readConfig(process.env), names, output)),
+    );
+  local(readModels, 'skip', 'let one go on without the event that it has stopped at')
+    .argument('<name>', 'the projection')
+    .argument('<event-id>', 'the event, as `projections list` names it')
+    .requiredOption('--operator <name>', 'who decides')
+    .requiredOption('--reason <text>', 'why; both go into the log')
+    .action((projection: string, eventId: string, options: Local & { operator: string; reason: string }) =>
+      finish(options, (output) => {
+        const { operator, reason } = options;
+        return skipProjectionEvent(readConfig(process.env), { projection, eventId, operator, reason }, output);
+      }),
+    );
 }
 
 const exitCodeHelp = `

@@ -1,12 +1,19 @@
 import { type ClaimEvent, claimEventSchemas } from './claim/claim.ts';
 import type { EventEnvelope } from './event.ts';
+import { type OperatorEvent, operatorEventSchemas } from './operator/events.ts';
 import { type PolicyEvent, policyEventSchemas } from './policy/events.ts';
 import { type SlotEvent, slotEventSchemas } from './slot/events.ts';
 import { type SubmissionEvent, submissionEventSchemas } from './submission/events.ts';
 
-export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent | ClaimEvent;
+export type DomainEvent = SubmissionEvent | SlotEvent | PolicyEvent | ClaimEvent | OperatorEvent;
 
-const schemas = { ...submissionEventSchemas, ...slotEventSchemas, ...policyEventSchemas, ...claimEventSchemas };
+const schemas = {
+  ...submissionEventSchemas,
+  ...slotEventSchemas,
+  ...policyEventSchemas,
+  ...claimEventSchemas,
+  ...operatorEventSchemas,
+};
 
 /** The newest schema version of every event type. */
 export const currentSchemaVersion = 1;

@@ -16,7 +16,9 @@ export type Rejection = {
     | 'slotQuarantined'
     | 'claimed'
     | 'wrongHold'
-    | 'invalidPolicy';
+    | 'invalidPolicy'
+    | 'notPoison'
+    | 'unexplained';
   /** One sentence for people. */
   readonly detail: string;
 };

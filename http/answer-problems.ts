@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
-import { faultDocument, ProblemError } from './problem.ts';
+import { NoLiveVersionError } from '../projections/versions.ts';
+import { faultDocument, ProblemError, problem } from './problem.ts';
 
 /** A fault as the log sees it: once, here, with the error and its chain of causes. */
 export type ReportedFault = {
@@ -25,7 +26,7 @@ export function answerProblems(deps: {
     try {
       await next();
     } catch (error) {
-      const refusal = error instanceof ProblemError ? error : null;
+      const refusal = refusalOf(error);
       const traceId = deps.newId();
       const document = refusal?.document ?? faultDocument(error, traceId);
       if (refusal === null) deps.reportFault({ traceId, method: ctx.method, path: ctx.path, error });
@@ -36,6 +37,13 @@ export function answerProblems(deps: {
       ctx.type = 'application/problem+json';
     }
   };
+}
+
+function refusalOf(error: unknown): ProblemError | null {
+  if (error instanceof ProblemError) return error;
+  if (!(error instanceof NoLiveVersionError)) return null;
+  const detail = 'The read model behind this answer is being built from the log; ask again.';
+  return problem('readModelBuilding', detail, {}, { 'Retry-After': '5' });
 }
 
 /** Reads the rest of a request; false when it is longer than we care to read, or broke off. */

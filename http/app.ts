@@ -1,5 +1,12 @@
 import Router from '@koa/router';
 import Koa from 'koa';
+import { dueSubmissionsProjection } from '../projections/due-submissions.ts';
+import { epochsProjection } from '../projections/epochs.ts';
+import { evalJobsProjection } from '../projections/eval-jobs.ts';
+import { gpuLeasesProjection } from '../projections/gpu-leases.ts';
+import type { Projection } from '../projections/projection.ts';
+import { scoresProjection } from '../projections/scores.ts';
+import { submissionsProjection } from '../projections/submissions.ts';
 import { answerProblems, type ReportedFault } from './answer-problems.ts';
 import { authenticate } from './authenticate.ts';
 import { problem } from './problem.ts';
@@ -10,11 +17,13 @@ import { getEvalJobs } from './routes/get-eval-jobs.ts';
 import { getGpuStatus } from './routes/get-gpu-status.ts';
 import { getHealth, type HealthDependencies } from './routes/get-health.ts';
 import { getLeaderboard } from './routes/get-leaderboard.ts';
+import { getMetrics, type MetricsSource } from './routes/get-metrics.ts';
 import { type GetSubmissionDependencies, getSubmission } from './routes/get-submission.ts';
 import { getSubmissionEvents } from './routes/get-submission-events.ts';
 import { getVersion, type VersionDependencies } from './routes/get-version.ts';
 import { getWeights } from './routes/get-weights.ts';
 import { postBridgeSubmission } from './routes/post-bridge-submission.ts';
+import { waitForProjections } from './wait-for-projections.ts';
 
 type DependenciesOf<Route extends (deps: never) => unknown> = Parameters<Route>[0];
 
@@ -25,9 +34,12 @@ export type AppDependencies = {
   readonly newId: () => string;
   readonly health: HealthDependencies;
   readonly version: VersionDependencies;
+  readonly metrics: MetricsSource;
   readonly receive: ReceiveDependencies;
   readonly submission: GetSubmissionDependencies;
   readonly events: DependenciesOf<typeof getSubmissionEvents>;
+  /** How `?wait=projected` waits, on every route that reads read models or makes them change. */
+  readonly waiting: Parameters<typeof waitForProjections>[0];
   readonly board: DependenciesOf<typeof getLeaderboard> & DependenciesOf<typeof getWeights>;
   readonly epochs: DependenciesOf<typeof getEpochs>;
   readonly work: DependenciesOf<typeof getEvalJobs> & DependenciesOf<typeof getGpuStatus>;
@@ -37,19 +49,22 @@ export type AppDependencies = {
 export function createApp(deps: AppDependencies): Koa {
   const app = new Koa();
   const router = new Router();
+  const seen = (...projections: readonly Projection[]) => waitForProjections(deps.waiting, ...projections);
   router.get('/health', getHealth(deps.health));
   router.get('/version', getVersion(deps.version));
-  router.get('/v1/submissions/:id', getSubmission(deps.submission));
+  router.get('/metrics', getMetrics(deps.metrics));
+  const ofSubmissions = seen(submissionsProjection, dueSubmissionsProjection);
+  router.get('/v1/submissions/:id', ofSubmissions, getSubmission(deps.submission));
   router.get('/v1/submissions/:id/events', getSubmissionEvents(deps.events));
-  router.get('/v1/leaderboard', getLeaderboard(deps.board));
-  router.get('/v1/epochs', getEpochs(deps.epochs));
+  router.get('/v1/leaderboard', seen(scoresProjection), getLeaderboard(deps.board));
+  router.get('/v1/epochs', seen(epochsProjection), getEpochs(deps.epochs));
   router.get('/v1/epochs/current', getCurrentEpoch(deps.epochs));
-  router.get('/v1/health/eval-jobs', getEvalJobs(deps.work));
-  router.get('/v1/gpu/status', getGpuStatus(deps.work));
+  router.get('/v1/health/eval-jobs', seen(evalJobsProjection), getEvalJobs(deps.work));
+  router.get('/v1/gpu/status', seen(gpuLeasesProjection), getGpuStatus(deps.work));
 
   const internal = authenticate(deps.sharedToken);
-  router.post('/internal/v1/bridge/submissions', internal, postBridgeSubmission(deps.receive));
-  router.get('/internal/v1/get_weights', internal, getWeights(deps.board));
+  router.post('/internal/v1/bridge/submissions', internal, postBridgeSubmission(deps.receive, deps.waiting));
+  router.get('/internal/v1/get_weights', internal, seen(scoresProjection), getWeights(deps.board));
 
   app.use(answerProblems(deps));
   app.use(nothingServed);

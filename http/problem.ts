@@ -24,6 +24,8 @@ const edgeProblems = {
   refusedArchive: [422, 'The bundle breaks a rule'],
   invalidContent: [422, 'The content has another shape'],
   notImplemented: [501, 'The method is unknown'],
+  notProjected: [503, 'The read models are not that far yet'],
+  readModelBuilding: [503, 'The read model is being built'],
   logUnavailable: [503, 'The event log cannot be written or read now'],
   blobsUnavailable: [503, 'Bundles cannot be stored or read now'],
   tokenNotConfigured: [503, 'No shared token is configured'],
@@ -48,6 +50,8 @@ const rejectionStatus = {
   claimed: 409,
   wrongHold: 409,
   invalidPolicy: 422,
+  notPoison: 409,
+  unexplained: 422,
 } as const satisfies Record<Rejection['reason'], number>;
 
 /**

@@ -25,7 +25,7 @@ export type ArchiveReading =
 
 export type ReceiveDependencies = {
   readonly readArchive: (archive: Uint8Array) => Promise<ArchiveReading>;
-  readonly commands: Pick<CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>, 'handle'>;
+  readonly commands: Pick<CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>, 'handle' | 'load'>;
   readonly blobs: Pick<Blobs, 'put'>;
   readonly policy: () => Promise<ActivePolicy>;
   readonly now: () => Date;
@@ -33,7 +33,8 @@ export type ReceiveDependencies = {
   readonly newId: () => string;
 };
 
-export type Receipt = { readonly isNew: boolean; readonly state: LivingState };
+/** `position`: of the newest event of the submission, which its receipt is unless it was there before. */
+export type Receipt = { readonly isNew: boolean; readonly state: LivingState; readonly position: number };
 
 /**
  * Receives a bundle for a hotkey that somebody has vouched for. Resolves after bundle and event are durable. The same bundle of the
@@ -53,15 +54,17 @@ export async function receiveBundle(
   const active = await deps.policy();
   const { references, attachments } = await storeBlobs(deps.blobs, submitted);
   const received = receipt(reading, hotkey, route, submitted.filename, deps.now(), active, references);
+  const stream = submissionStream(received.submissionId);
   const handled = await deps.commands.handle(
-    submissionStream(received.submissionId),
+    stream,
     { kind: 'ReceiveSubmission', received },
     { causeId: deps.newId(), correlationId: received.submissionId, at: received.receivedAt },
     attachments,
   );
   if (isRejection(handled)) throw rejectionProblem(handled);
   if (handled.state.phase === 'absent') throw new Error(`${received.submissionId} was received and isn't there`);
-  return { isNew: handled.events.length > 0, state: handled.state };
+  const position = handled.position ?? (await deps.commands.load(stream)).lastEvent?.position ?? 0;
+  return { isNew: handled.events.length > 0, state: handled.state, position };
 }
 
 type References = { readonly bundle: BlobReference; readonly metadata: BlobReference | null };
@@ -107,7 +110,7 @@ async function storeBlobs(
 }
 
 /** The answer to a receipt, new or repeated (CONTRACT §5). */
-export function receiptBody(state: LivingState) {
+export function receiptBody({ state, position }: Receipt) {
   const { identity } = state;
   return {
     id: identity.submissionId,
@@ -116,5 +119,6 @@ export function receiptBody(state: LivingState) {
     status: publicStatus(state),
     code_hash: identity.codeHash,
     created_at: identity.receivedAt,
+    position,
   };
 }

@@ -3,6 +3,7 @@ import { toDomainEvent } from '../domain/event-catalog.ts';
 import { isStorageFault } from './database.ts';
 import { type Fold, type PageEvent, type ProjectedEvent, type Projection, tableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
+import type { Skips } from './skips.ts';
 import type { VersionRow, Versions } from './versions.ts';
 
 /** One version of a projection with its prepared fold. */
@@ -31,32 +32,29 @@ function toProjectedEvent({ envelope, position }: RecordedEvent): ProjectedEvent
   return { event: toDomainEvent(envelope), stream, position, recordedAt };
 }
 
+/** Where a page is folded into, and which events are passed over. */
+export type Folding = { readonly db: ProjectionDatabase; readonly versions: Versions; readonly skips: Skips };
+
 /**
  * Folds what `row` hasn't seen yet of a page, and moves its position, in the transaction of the caller: delivering a page
  * twice, from two processes even, folds it once. The first event that can't be folded poisons the version: what lies
  * before it is kept, and the version stays there. Storage faults are thrown on: they are nobody's poison.
  */
-export function applyPage(
-  db: ProjectionDatabase,
-  versions: Versions,
-  target: Target,
-  row: VersionRow,
-  page: readonly PageEvent[],
-): void {
+export function applyPage(folding: Folding, target: Target, row: VersionRow, page: readonly PageEvent[]): void {
   const last = page.at(-1);
   if (row.poison !== null || last === undefined || last.recorded.position <= row.position) return;
   const news = page.filter(({ recorded }) => recorded.position > row.position);
   const { name } = target.projection;
-  const failure = foldAll(db, target, news);
+  const failure = foldAll(folding, target, news);
   if (failure === null) {
-    versions.advance(name, target.version, last.recorded.position);
+    folding.versions.advance(name, target.version, last.recorded.position);
     return;
   }
   const before = news.slice(0, failure.index);
   // The savepoint took back the good events too: fold them again, without the bad one.
-  applyPage(db, versions, target, row, before);
+  applyPage(folding, target, row, before);
   const { position, envelope } = failure.recorded;
-  versions.poison(name, target.version, { position, eventId: envelope.id, error: messageOf(failure.error) });
+  folding.versions.poison(name, target.version, { position, eventId: envelope.id, error: messageOf(failure.error) });
 }
 
 type Failure = { readonly index: number; readonly recorded: RecordedEvent; readonly error: unknown };
@@ -70,12 +68,13 @@ class FoldError extends Error {
 }
 
 /** All or nothing, by a savepoint: null, or which event failed. */
-function foldAll(db: ProjectionDatabase, { projection, fold }: Target, events: readonly PageEvent[]): Failure | null {
-  const { streams } = projection;
+function foldAll({ db, skips }: Folding, { projection, fold }: Target, events: readonly PageEvent[]): Failure | null {
+  const { name, streams } = projection;
   try {
     db.transaction(() => {
       for (const [index, { recorded, parse }] of events.entries()) {
         if (!streams.some((prefix) => recorded.envelope.stream.startsWith(prefix))) continue;
+        if (skips.has(name, recorded.envelope.id)) continue;
         try {
           fold(parse());
         } catch (error) {

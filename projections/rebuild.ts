@@ -1,24 +1,29 @@
-import { setImmediate } from 'node:timers/promises';
 import type { EventLog } from '../domain/ports/event-log.ts';
-import { applyPage, parsedOnce, prepareTarget, type Target } from './apply-page.ts';
-import type { PageEvent, Projection } from './projection.ts';
+import { type Folding, prepareTarget, type Target } from './apply-page.ts';
+import { copyRows } from './copy-rows.ts';
+import { createDrafts, type Drafts } from './drafts.ts';
+import { atTheBeginning, expectUnfinished, type FoldProgress, foldLog, NewSkipError } from './fold-log.ts';
+import { dropLeftovers, isProcessAlive } from './leftovers.ts';
+import { patiently } from './patiently.ts';
+import { type Projection, tableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
+import { readSkips } from './skips.ts';
 import { type Poison, projectionVersions, type Versions } from './versions.ts';
 
 /**
- * Blue/green rebuild: new versions of some projections are built beside the live ones from the beginning of the log, caught up, and
- * swapped in by one row each, all in one transaction. Runs in any process or thread, while the service runs in another;
- * one read of the log feeds all projections that are rebuilt.
+ * Blue/green rebuild: new versions of some projections are folded from the beginning of the log in a scratch file, copied beside the
+ * live ones in short transactions, caught up there, and swapped in by one row each, all in one transaction. Runs in any process or
+ * thread, while the service runs in another; one read of the log feeds all projections that are rebuilt.
  *
- * Killed at any moment it leaves the live versions as they were, and tables that nobody reads: `ensureLive` of the next start
+ * Killed at any moment it leaves the live versions as they were, and a file and tables that nobody reads: the next rebuild or start
  * drops them. It reads the log and writes read models, and causes nothing else.
  */
 export type RebuildOptions = {
   readonly db: ProjectionDatabase;
-  readonly log: Pick<EventLog, 'readAll' | 'head'>;
+  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'>;
   readonly projections: readonly Projection[];
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: RebuildProgress) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
   /**
    * `refuse` (default): the live version, poisoned itself or not, is better than a poisoned new one. `accept`: there is none to keep, and
    * one bad event must not stop the other projections from starting.
@@ -27,88 +32,115 @@ export type RebuildOptions = {
   readonly pid?: number;
 };
 
-/** How far the new versions are, and how many events were read for it. */
-export type RebuildProgress = { readonly position: number; readonly events: number };
+/** `head` is the position of the log's newest event when the rebuild began, or of the last one read since. */
+export type RebuildProgress = FoldProgress & { readonly phase: 'folding' | 'copying'; readonly head: number };
 
 /** The new version met an event that it can't fold either: nothing was swapped. */
 export class PoisonedRebuildError extends Error {
   override readonly name = 'PoisonedRebuildError';
+  readonly projection: string;
   readonly poison: Poison;
   constructor(projection: string, poison: Poison) {
     super(`${projection} can't fold event ${poison.eventId} at position ${poison.position}: ${poison.error}`);
+    this.projection = projection;
     this.poison = poison;
   }
 }
 
-/** Another process took the unfinished tables for leftovers and dropped them. The live ones are untouched. */
-export class RebuildSupersededError extends Error {
-  override readonly name = 'RebuildSupersededError';
-}
-
-const pageSize = 1_000;
-
 /** Rebuilds and swaps. Throws the signal's reason when aborted; whatever it throws, the live versions still stand. */
 export async function rebuild(options: RebuildOptions): Promise<void> {
-  const { db, projections, pid = process.pid } = options;
+  for (;;) {
+    try {
+      return await rebuildOnce(options);
+    } catch (error) {
+      if (!(error instanceof NewSkipError)) throw error;
+    }
+  }
+}
+
+async function rebuildOnce(options: RebuildOptions): Promise<void> {
+  const { db, log, projections, pid = process.pid } = options;
   const versions = projectionVersions(db);
-  const targets = inTransaction(db, () =>
+  await dropLeftovers(db, versions, (builder) => !isProcessAlive(builder));
+  const folding = { db, versions, skips: await readSkips(log) };
+  const targets = await patiently(db, () =>
     projections.map((projection) => prepareTarget(db, projection, versions.create(projection, pid))),
   );
+  const folds = { ...options, onProgress: reporter(options, await log.head()), onPoison: poisonRule(options) };
   try {
-    let progress = await catchUp(options, versions, targets, { position: 0, events: 0 });
+    let progress = await buildApart(folds, folding, targets);
     let isAtEnd = false;
-    while (!inTransaction(db, () => swap(versions, targets, isAtEnd))) {
-      const next = await catchUp(options, versions, targets, progress);
+    while (!(await patiently(db, () => swap(versions, targets, isAtEnd)))) {
+      const next = await foldLog(folds, folding, targets, progress);
       isAtEnd = next.position === progress.position;
       progress = next;
     }
-    // What the projector gave to the old version between our last read and the swap is missing in the new one.
-    await catchUp(options, versions, targets, progress);
+    // What the projector gave to the old version between our last read and the swap is missing in the new one: too late to stop.
+    await foldLog({ ...folds, signal: undefined }, folding, targets, progress);
   } finally {
-    inTransaction(db, () => dropUnread(versions, targets));
+    await patiently(db, () => dropUnread(versions, targets));
   }
 }
 
-function inTransaction<Result>(db: ProjectionDatabase, work: () => Result): Result {
-  return db.transaction(work).immediate();
+type Folds = Parameters<typeof foldLog>[0] &
+  Pick<RebuildOptions, 'db' | 'projections' | 'signal' | 'pid'> & {
+    readonly onProgress: (progress: FoldProgress, phase?: RebuildProgress['phase']) => void;
+  };
+
+function reporter({ onProgress }: RebuildOptions, head: number): Folds['onProgress'] {
+  return (progress, phase: RebuildProgress['phase'] = 'folding') =>
+    onProgress?.({ ...progress, phase, head: Math.max(head, progress.position) });
 }
 
-async function catchUp(
-  options: RebuildOptions,
+function poisonRule({ onPoison = 'refuse' }: RebuildOptions): Folds['onPoison'] {
+  return (name, poison) => {
+    if (onPoison === 'refuse') throw new PoisonedRebuildError(name, poison);
+  };
+}
+
+/** Folds the log as it is now in a scratch file, and copies what came of it into the tables of `targets`. */
+async function buildApart(folds: Folds, folding: Folding, targets: readonly Target[]): Promise<FoldProgress> {
+  const { db, projections, pid = process.pid } = folds;
+  const drafts = createDrafts(db, projections, folding.skips, pid);
+  try {
+    const progress = await foldLog(folds, drafts.folding, drafts.targets, atTheBeginning);
+    folds.onProgress(progress, 'copying');
+    await copyDrafts(folds, drafts, folding.versions, targets);
+    return progress;
+  } finally {
+    drafts.dispose();
+  }
+}
+
+async function copyDrafts(
+  { db, signal }: Folds,
+  drafts: Drafts,
   versions: Versions,
   targets: readonly Target[],
-  from: RebuildProgress,
-): Promise<RebuildProgress> {
-  const { db, log, signal, onProgress } = options;
-  let progress = from;
-  for (;;) {
-    signal?.throwIfAborted();
-    const page = await log.readAll(progress.position, pageSize);
-    const last = page.at(-1);
-    if (last === undefined) return progress;
-    const parsed = parsedOnce(page);
-    inTransaction(db, () => {
-      for (const target of targets) applyToBuild(options, versions, target, parsed);
-    });
-    progress = { position: last.position, events: progress.events + page.length };
-    onProgress?.(progress);
-    await setImmediate();
+): Promise<void> {
+  const rows = drafts.rows();
+  drafts.close();
+  const attached = `drafts_${drafts.file.id}`;
+  db.prepare(`ATTACH ? AS ${attached}`).run(drafts.file.path);
+  try {
+    for (const { projection, version } of targets) {
+      const { name, tables } = projection;
+      const draft = rows.find((row) => row.name === name);
+      if (draft === undefined) throw new Error(`no draft of ${name} was made`);
+      const [from, to] = [tableNames(draft.version), tableNames(version)];
+      const stillWanted = () => {
+        signal?.throwIfAborted();
+        expectUnfinished(versions, name, version);
+      };
+      for (const table of tables) await copyRows(db, `${attached}.${from(table)}`, to(table), stillWanted);
+      await patiently(db, () => {
+        versions.advance(name, version, draft.position);
+        if (draft.poison !== null) versions.poison(name, version, draft.poison);
+      });
+    }
+  } finally {
+    db.exec(`DETACH ${attached}`);
   }
-}
-
-function applyToBuild(
-  { db, onPoison = 'refuse' }: RebuildOptions,
-  versions: Versions,
-  target: Target,
-  page: readonly PageEvent[],
-): void {
-  const { name } = target.projection;
-  const row = versions.one(name, target.version);
-  if (row === null)
-    throw new RebuildSupersededError(`${name} version ${target.version} was dropped while it was built`);
-  applyPage(db, versions, target, row, page);
-  const poison = versions.one(name, target.version)?.poison ?? null;
-  if (poison !== null && !row.isLive && onPoison === 'refuse') throw new PoisonedRebuildError(name, poison);
 }
 
 /**
@@ -116,59 +148,21 @@ function applyToBuild(
  * then the live one was made from a longer log than this, such as before a backup was restored.
  */
 function swap(versions: Versions, targets: readonly Target[], isAtEnd: boolean): boolean {
-  const rows = targets.map(({ projection: { name }, version }) => ({
-    old: versions.live(name),
-    next: versions.one(name, version),
-  }));
-  for (const { next } of rows) {
-    if (next === null) throw new RebuildSupersededError('the new version was dropped while it was built');
-  }
-  const isBehind = rows.some(({ old, next }) => next?.poison === null && (old?.position ?? 0) > next.position);
+  const isBehind = targets.some(({ projection, version }) => {
+    const next = expectUnfinished(versions, projection.name, version);
+    return next.poison === null && (versions.live(projection)?.position ?? 0) > next.position;
+  });
   if (isBehind && !isAtEnd) return false;
-  for (const { projection, version } of targets) versions.goLive(projection.name, version);
+  for (const { projection, version } of targets) versions.goLive(projection, version);
   return true;
 }
 
-/** After a swap the older versions, after a failure the unfinished ones. */
+/** After a swap the older versions of the same schema, after a failure the unfinished ones. */
 function dropUnread(versions: Versions, targets: readonly Target[]): void {
   for (const { projection, version } of targets) {
     for (const row of versions.all()) {
       if (row.name !== projection.name || row.isLive) continue;
       if (row.version === version || row.builderPid === null) versions.drop(row.name, row.version);
     }
-  }
-}
-
-/**
- * Called at the start, before the projector: drops what aborted rebuilds left, then builds whatever has no live version, one
- * that another version of the program laid out, or one of another log. An unfinished version of a living process is left alone.
- */
-export async function ensureLive(
-  options: RebuildOptions,
-  isAlive: (pid: number) => boolean = isProcessAlive,
-): Promise<void> {
-  const { db, projections, pid = process.pid } = options;
-  const versions = projectionVersions(db);
-  inTransaction(db, () => {
-    for (const { name, version, isLive, builderPid } of versions.all()) {
-      const isBeingBuilt = builderPid !== null && builderPid !== pid && isAlive(builderPid);
-      if (!isLive && !isBeingBuilt) versions.drop(name, version);
-    }
-  });
-  const head = await options.log.head();
-  const stale = projections.filter(({ name, schema }) => {
-    const live = versions.live(name);
-    // Ahead of the log: made from another one, such as before a backup was restored.
-    return live === null || live.schema !== schema || live.position > head;
-  });
-  if (stale.length > 0) await rebuild({ ...options, projections: stale, onPoison: 'accept' });
-}
-
-function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -19,17 +19,21 @@ export async function serve(
   if (roles.api && config.sharedToken === null) {
     output.note('No shared token is set (PRISM_SHARED_TOKEN): the internal routes answer 503.');
   }
-  const stopping = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  const stopping = new AbortController();
+  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]).then(() => stopping.abort());
   const runtime = roles.work ? await prepareRuntime(config) : null;
   try {
-    const service = await startService(config, { api: roles.api, runtime }, logger);
+    const service = await startService(config, { api: roles.api, runtime }, logger, stopping.signal);
     const { url } = service;
     output.result({ event: 'started', url, dataDir: config.dataDir }, () =>
       url === null ? `executor ${config.executorName} follows ${shownUrl(config.logUrl)}` : `PRISM answers at ${url}`,
     );
-    await stopping;
+    await stopped;
     output.note('stopping: running attempts are removed and run again at the next start');
     await service.close();
+  } catch (error) {
+    // Told to stop before everything was there: what was begun is undone.
+    if (!stopping.signal.aborted || error !== stopping.signal.reason) throw error;
   } finally {
     if (roles.work) await releaseRuntime();
   }

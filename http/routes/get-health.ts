@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa';
+import { gpuLeasesProjection } from '../../projections/gpu-leases.ts';
 import type { ProjectionStatus } from '../../projections/projection-status.ts';
 
 export type HealthDependencies = {
@@ -7,6 +8,9 @@ export type HealthDependencies = {
   /** Position of the log's newest event; throws when the log can't be asked. */
   readonly head: () => Promise<number>;
   readonly projectionStatuses: (head: number) => readonly ProjectionStatus[];
+  /** What is served when all is well, by name. */
+  readonly projectionNames: readonly string[];
+  /** Read of `gpu_leases`, which must be live. */
   readonly slots: () => readonly { readonly quarantine: string | null; readonly submissionId: string | null }[];
 };
 
@@ -24,19 +28,23 @@ export function getHealth(deps: HealthDependencies): Middleware {
   };
 }
 
-function readinessOf({ projectionStatuses, slots }: HealthDependencies, head: number) {
+function readinessOf({ projectionStatuses, projectionNames, slots }: HealthDependencies, head: number) {
   const projections = projectionStatuses(head);
-  const registered = slots();
-  const poisoned = projections
-    .filter(({ state }) => state === 'poisoned')
-    .map(({ name }) => `projectionPoisoned:${name}`);
-  const reasons = [...poisoned, ...(registered.length === 0 ? ['noSlotRegistered'] : [])];
+  const served = projections.filter(({ state }) => state === 'live' || state === 'poisoned').map(({ name }) => name);
+  const missing = projectionNames.filter((name) => !served.includes(name));
+  const poisoned = projections.filter(({ state }) => state === 'poisoned').map(({ name }) => name);
+  const registered = missing.includes(gpuLeasesProjection.name) ? null : slots();
+  const reasons = [
+    ...missing.map((name) => `projectionBuilding:${name}`),
+    ...poisoned.map((name) => `projectionPoisoned:${name}`),
+    ...(registered?.length === 0 ? ['noSlotRegistered'] : []),
+  ];
   return {
     status: reasons.length === 0 ? 'ok' : 'degraded',
     reasons,
     log: { head },
     projections: projections.map(toBody),
-    executor: {
+    executor: registered && {
       slots: registered.length,
       leased: registered.filter(({ submissionId }) => submissionId !== null).length,
       quarantined: registered.filter(({ quarantine }) => quarantine !== null).length,

@@ -16,12 +16,11 @@ export type GetSubmissionDependencies = {
 
 /**
  * `GET /v1/submissions/{id}`: how it stands. One that the read model doesn't know may have been received a moment ago: it waits for
- * the projector, once and bounded, before it answers 404. `?wait=projected` always waits.
+ * the projector, once and bounded, before it answers 404.
  */
 export function getSubmission(deps: GetSubmissionDependencies): RouterMiddleware {
   return async (ctx) => {
     const id = submissionIdFrom(ctx);
-    if (ctx.query.wait === 'projected') await deps.caughtUp();
     const view = deps.submissions.byId(id) ?? (await deps.caughtUp().then(() => deps.submissions.byId(id)));
     if (view === null) throw unknownSubmission();
     ctx.body = toBody(view, deps.queue.placeInQueue(id), deps.heartbeats.newest(id));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { Registry } from 'prom-client';
 import { commandHandler } from '../../domain/handle-command.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
@@ -11,12 +12,13 @@ import type { ArchiveReading } from '../../http/receive-bundle.ts';
 import { permits } from '../../machines/submission-machine.ts';
 import { projections } from '../../projections/catalog.ts';
 import { dueSubmissionQueries } from '../../projections/due-submissions.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import { epochQueries } from '../../projections/epochs.ts';
 import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
-import { ensureLive } from '../../projections/rebuild.ts';
+import { readYourWrites } from '../../projections/read-your-writes.ts';
 import { scoreQueries } from '../../projections/scores.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
@@ -32,6 +34,10 @@ export type Overrides = {
   readonly policy?: ActivePolicy;
   /** Puts something between the app and the log. */
   readonly logFor?: (log: EventLog) => EventLog;
+  /** How long `?wait=projected` waits. */
+  readonly patienceMs?: number;
+  /** Whether there are read models from the start. */
+  readonly isBuilt?: boolean;
 };
 
 /** The app on a real server and a memory log, with read models that follow. */
@@ -39,12 +45,15 @@ export async function startApp({
   sharedToken = token,
   policy = activePolicy(),
   logFor = (log) => log,
+  patienceMs = 5_000,
+  isBuilt = true,
 }: Overrides = {}) {
   const stored = new Map<string, Uint8Array>();
   const log = logFor(memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes)));
   const file = temporaryDatabase();
   const { db } = file;
-  await ensureLive({ db, log, projections });
+  const build = () => ensureLive({ db, log, projections });
+  if (isBuilt) await build();
   const faults: ReportedFault[] = [];
   const projector = startProjector({ db, log, projections, onFault: () => {} });
   const beats: Heartbeat[] = [];
@@ -53,6 +62,7 @@ export async function startApp({
   let ids = 0;
   const newId = () => `id-${++ids}`;
   const policyNow = async () => policy;
+  const registry = new Registry();
   const app = createApp({
     sharedToken,
     newId,
@@ -61,10 +71,13 @@ export async function startApp({
       slug: 'prism',
       version: '0.1.0',
       head: () => log.head(),
-      projectionStatuses: projectionStatuses(db),
+      projectionStatuses: projectionStatuses(db, projections),
+      projectionNames: projections.map(({ name }) => name),
       slots: slotQueries(db).slots,
     },
     version: { apiVersion: 'v1', challengeVersion: '0.1.0', sdkVersion: '0.1.0', capabilities: ['bridge'] },
+    metrics: registry,
+    waiting: { projected: readYourWrites(db, projector, patienceMs), head: () => log.head() },
     receive: {
       readArchive: fakeIntake,
       commands: commandHandler(log, submissionAggregate, permits),
@@ -93,6 +106,8 @@ export async function startApp({
     faults,
     beats,
     clock,
+    build,
+    registry,
     projected: async () => projector.waitFor(await log.head(), 5_000),
     async close() {
       server.closeAllConnections();
@@ -139,12 +154,13 @@ export async function post(
   app: RunningApp,
   body: string | Uint8Array | ReadableStream,
   headers: Readonly<Record<string, string | null>> = {},
+  query = '',
 ) {
   const given = new Headers();
   for (const [name, value] of Object.entries({ ...bridgeHeaders, ...headers }))
     if (value !== null) given.set(name, value);
   const init = { method: 'POST', body, headers: given, duplex: 'half' } as const;
-  return answerOf(await fetch(`${app.url}/internal/v1/bridge/submissions`, init));
+  return answerOf(await fetch(`${app.url}/internal/v1/bridge/submissions${query}`, init));
 }
 
 export async function get(app: RunningApp, path: string, headers: Readonly<Record<string, string>> = {}) {

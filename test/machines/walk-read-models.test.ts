@@ -23,7 +23,7 @@ function readModels(db: ProjectionDatabase) {
   const versions = projectionVersions(db);
   const folds = [submissionsProjection, dueSubmissionsProjection].map((projection): Fold => {
     const version = versions.create(projection, process.pid);
-    versions.goLive(projection.name, version);
+    versions.goLive(projection, version);
     return projection.prepareFold(db, tableNames(version));
   });
   const { byId } = submissionQueries(db);

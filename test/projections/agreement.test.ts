@@ -5,7 +5,7 @@ import { initialState, publicStatus, type SubmissionState } from '../../domain/s
 import { dueIn, permits } from '../../machines/submission-machine.ts';
 import { projections } from '../../projections/catalog.ts';
 import { dueSubmissionQueries } from '../../projections/due-submissions.ts';
-import { ensureLive } from '../../projections/rebuild.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import { scoreQueries } from '../../projections/scores.ts';
 import { type StatusProgress, statusAfter } from '../../projections/submission-status.ts';
 import { submissionQueries } from '../../projections/submissions.ts';

@@ -77,7 +77,7 @@ export function temporaryDatabase(): { readonly path: string; readonly db: Proje
 
 /** The rows of a projection's live version, table by table, sorted. */
 export function liveRows(db: ProjectionDatabase, projection: Projection): readonly (readonly string[])[] {
-  const version = projectionVersions(db).live(projection.name)?.version ?? 0;
+  const version = projectionVersions(db).live(projection)?.version ?? 0;
   return projection.tables.map((table) =>
     db
       .prepare(`SELECT * FROM ${tableNames(version)(table)}`)

@@ -3,10 +3,11 @@ import type { EventLog } from '../../domain/ports/event-log.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
 import { projections } from '../../projections/catalog.ts';
 import { openProjectionDatabase } from '../../projections/database.ts';
+import { ensureLive } from '../../projections/ensure-live.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { type Projector, type ProjectorOptions, startProjector } from '../../projections/projector.ts';
-import { ensureLive, rebuild } from '../../projections/rebuild.ts';
+import { rebuild } from '../../projections/rebuild.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { completed, received, waiting } from '../domain/submission-examples.ts';
 import { countingProjection, countQueries } from './counting-projection.ts';
@@ -18,6 +19,7 @@ describe('the projector', () => {
   let file: ReturnType<typeof temporaryDatabase>;
   let log: EventLog;
   let projector: Projector | null = null;
+  let started: readonly Projection[] = [];
 
   beforeEach(() => {
     file = temporaryDatabase();
@@ -30,6 +32,7 @@ describe('the projector', () => {
   });
 
   async function start(all: readonly Projection[], options: Partial<ProjectorOptions> = {}): Promise<Projector> {
+    started = all;
     await ensureLive({ db: file.db, log, projections: all });
     const onFault = (error: unknown) => {
       throw error;
@@ -38,7 +41,7 @@ describe('the projector', () => {
     return projector;
   }
   const statusOf = async (name: string) =>
-    projectionStatuses(file.db)(await log.head()).find((status) => status.name === name);
+    projectionStatuses(file.db, [...projections, ...started])(await log.head()).find((status) => status.name === name);
   const rowsFromZero = async () => {
     const fresh = temporaryDatabase();
     await ensureLive({ db: fresh.db, log, projections });
@@ -78,6 +81,7 @@ describe('the projector', () => {
     const asked: number[] = [];
     const second = await start([counts], {
       log: {
+        ...log,
         subscribe(after, onPage) {
           asked.push(after);
           return log.subscribe(after, onPage);
@@ -98,6 +102,7 @@ describe('the projector', () => {
   it('folds once what is delivered twice, for every read model', async () => {
     const running = await start(projections, {
       log: {
+        ...log,
         subscribe: (after, onPage) =>
           log.subscribe(after, async (page) => {
             await onPage(page);
@@ -167,8 +172,8 @@ describe('the projector', () => {
     const counts = countingProjection();
     const faults: unknown[] = [];
     const other = openProjectionDatabase(file.path);
-    file.db.pragma('busy_timeout = 0');
     const running = await start([counts], {
+      lockPatienceMs: 0,
       onFault(error) {
         faults.push(error);
         if (other.inTransaction) other.exec('COMMIT');
@@ -189,6 +194,7 @@ describe('the projector', () => {
     const lost = new Error('the cluster is gone');
     const running = await start([countingProjection()], {
       log: {
+        ...log,
         subscribe(after, onPage) {
           subscriptions += 1;
           return subscriptions === 1

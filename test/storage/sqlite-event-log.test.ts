@@ -200,6 +200,33 @@ describe('sqlite event log', () => {
         expect(log.walBytes()).to.be.within(1, 12 * 1_048_576);
       }));
 
+    it('stays bounded while a subscriber is busy with one page, which is all that it has in hand', () =>
+      withLog(async (log) => {
+        const seen = collector();
+        let letOn = () => {};
+        const busy = new Promise<void>((resolve) => {
+          letOn = resolve;
+        });
+        const subscription = log.subscribe(0, async (page) => {
+          seen.onPage(page);
+          await busy;
+        });
+        for (const batch of range(1, 40)) {
+          const names = range(1, 100).map((n) => `${batch}.${n}`);
+          await log.append(
+            'a',
+            'any',
+            names.map((name) => eventNamed(name, 'a', { filler: 'x'.repeat(4_000) })),
+          );
+        }
+        expect(seen.events.length).to.be.at.most(512);
+        expect(seen.pages).to.have.length(1);
+        expect(log.walBytes()).to.be.within(1, 12 * 1_048_576);
+        letOn();
+        await seen.until(4_000);
+        await subscription.close();
+      }));
+
     it('is cut once a reader that pinned it is gone', () =>
       withFolder(async (folder) => {
         const path = join(folder, 'events.sqlite');

@@ -1,4 +1,4 @@
-/** Rebuilds the read models of the file named by its argument, and is killed after the first page. */
+/** `killed-rebuild.js <file> <phase>`: rebuilds the read models of a file, and is killed as soon as it is in that phase. */
 
 import { projections } from '../../../projections/catalog.ts';
 import { openProjectionDatabase } from '../../../projections/database.ts';
@@ -12,5 +12,7 @@ await rebuild({
   db: openProjectionDatabase(process.argv[2] ?? ''),
   log,
   projections,
-  onProgress: () => process.kill(process.pid, 'SIGKILL'),
+  onProgress({ phase }) {
+    if (phase === process.argv[3]) process.kill(process.pid, 'SIGKILL');
+  },
 });
