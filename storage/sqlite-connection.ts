@@ -6,7 +6,8 @@ import { asUnavailable, isBusy } from './sqlite-faults.ts';
 
 /** 'PRSM': tells the event log from any other SQLite file. */
 const applicationId = 0x5052534d;
-const schemaVersion = 1;
+/** Version of the file's layout: of its tables, not of the events in it. */
+export const logFileVersion = 1;
 
 /** How long opening waits for other processes that open or create the same file. Blocks: nothing runs yet. */
 const openTimeoutMs = 5_000;
@@ -52,7 +53,7 @@ function openOnce(path: string, readOnly: boolean): Database.Database {
     }
     assertPragma(db, path, 'journal_mode', 'wal');
     assertPragma(db, path, 'application_id', applicationId);
-    assertPragma(db, path, 'user_version', schemaVersion);
+    assertPragma(db, path, 'user_version', logFileVersion);
     db.pragma(`busy_timeout = ${busyTimeoutMs}`);
     return db;
   } catch (error) {
@@ -80,7 +81,7 @@ function createOrTouch(db: Database.Database, path: string): void {
   if (isEmpty) {
     db.exec(eventsTableSql);
     db.exec(blobsTableSql);
-    db.pragma(`user_version = ${schemaVersion}`);
+    db.pragma(`user_version = ${logFileVersion}`);
   } else {
     assertPragma(db, path, 'application_id', applicationId);
   }
