@@ -25,9 +25,17 @@ export function printMethod(bench: string, method: string, rounds: number): void
 
 /** For figures of which more is better, such as events a second. */
 export function printRate(line: Omit<Measurement, 'ratio'>): void {
-  const ratio = significant(line.value / line.baselineValue);
+  print(line, line.value / line.baselineValue);
+}
+
+/** For figures of which less is better, such as milliseconds. */
+export function printLatency(line: Omit<Measurement, 'ratio'>): void {
+  print(line, line.baselineValue / line.value);
+}
+
+function print(line: Omit<Measurement, 'ratio'>, ratio: number): void {
   const rounded = { ...line, value: significant(line.value), baselineValue: significant(line.baselineValue) };
-  process.stdout.write(`${JSON.stringify({ ...rounded, ratio })}\n`);
+  process.stdout.write(`${JSON.stringify({ ...rounded, ratio: significant(ratio) })}\n`);
 }
 
 export function median(values: readonly number[]): number {
