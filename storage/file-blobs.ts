@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDigest, UnknownBlobError } from '../domain/blob-digest.ts';
@@ -14,7 +14,7 @@ import { verified } from './verified-stream.ts';
  * what `put` has acknowledged survives a power cut. Putting a blob again writes it again, which also heals a damaged one.
  */
 export function fileBlobs(root: string): Blobs {
-  const incoming = join(root, 'incoming');
+  const incoming = incomingFolder(root);
   const folders = durableFolders();
   const pathOf = (sha256: string) => join(root, sha256.slice(0, 2), sha256);
 
@@ -49,6 +49,23 @@ export function fileBlobs(root: string): Blobs {
       return stat(pathOf(sha256)).then((found) => found.isFile(), absent(false));
     },
   };
+}
+
+function incomingFolder(root: string): string {
+  return join(root, 'incoming');
+}
+
+/**
+ * Removes what writers that died left on its way in: files that nobody has written to since `before`. Younger ones may be
+ * another process's work in hand.
+ */
+export async function sweepIncoming(root: string, before: Date): Promise<void> {
+  const folder = incomingFolder(root);
+  for (const name of await readdir(folder).catch(absent([]))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(absent(null));
+    if (found !== null && found.mtime < before) await rm(path, { force: true });
+  }
 }
 
 async function writeDurably(path: string, content: Uint8Array | Readable): Promise<BlobReference> {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
 import { makeDurableFolder } from './durable-folder.ts';
-import { fileBlobs } from './file-blobs.ts';
+import { fileBlobs, sweepIncoming } from './file-blobs.ts';
 import { memoryBlobs } from './memory-blobs.ts';
 import { memoryEventLog } from './memory-event-log.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
@@ -26,6 +26,9 @@ export class UnsupportedStorageError extends Error {
   override readonly name = 'UnsupportedStorageError';
 }
 
+/** A blob on its way in that hasn't grown for so long never will. */
+const incomingPatienceMs = 3_600_000;
+
 /**
  * Opens the event log and the blobs that belong to it. In a data folder: `events.sqlite`, which holds small blobs too,
  * and `blobs/`, which holds large ones. Creates what is missing unless `readOnly`.
@@ -33,9 +36,13 @@ export class UnsupportedStorageError extends Error {
 export async function openStorage(location: StorageLocation): Promise<Storage> {
   const folder = folderOf(location);
   const readOnly = location.readOnly ?? false;
-  if (!readOnly) await makeDurableFolder(folder);
+  const files = join(folder, 'blobs');
+  if (!readOnly) {
+    await makeDurableFolder(folder);
+    await sweepIncoming(files, new Date(Date.now() - incomingPatienceMs));
+  }
   const log = openSqliteEventLog({ path: join(folder, 'events.sqlite'), readOnly });
-  const blobs = tieredBlobs(log.blobs, fileBlobs(join(folder, 'blobs')));
+  const blobs = tieredBlobs(log.blobs, fileBlobs(files));
   return { log, blobs, walBytes: log.walBytes, close: log.close };
 }
 

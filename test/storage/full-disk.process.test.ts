@@ -90,14 +90,15 @@ describe('a disk that is full or read-only', () => {
       .that.matches(/^SQLITE_(FULL|IOERR|CANTOPEN)/);
   });
 
-  it('read-only: opening for writing gives a clear error', async () => {
-    const { log, close } = await openStorage({ dataDir: join(disk, 'data') });
-    await log.append('a', 'any', [large('before')]);
-    await close();
-    expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).to.equal(0);
-    expect(await faultOf(openStorage({ dataDir: join(disk, 'data') })))
-      .to.be.instanceOf(LogUnavailableError)
-      .with.property('reason')
-      .that.is.oneOf(['readOnly', 'cannotOpen']);
-  });
+  for (const readOnly of [false, true]) {
+    it(`read-only: opening ${readOnly ? 'for reading' : 'for writing'} gives a clear error`, async () => {
+      const { log, close } = await openStorage({ dataDir: join(disk, 'data') });
+      await log.append('a', 'any', [large('before')]);
+      await close();
+      expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).to.equal(0);
+      const fault = await faultOf(openStorage({ dataDir: join(disk, 'data'), readOnly }));
+      expect(fault).to.be.instanceOf(LogUnavailableError).with.property('reason', 'readOnly');
+      expect(fault).to.have.property('message').that.contains('must be writable');
+    });
+  }
 });
