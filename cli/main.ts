@@ -2,7 +2,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
+import { UnsupportedStorageError } from '../storage/open-storage.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
+import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
@@ -48,8 +51,11 @@ function program(): Command {
     .argument('<id>')
     .action((id: string, options: Remote) => finish(options, (output) => status(client(options), id, output)));
   remote(prism, 'events', "a submission's timeline")
-    .argument('<id>')
-    .action((id: string, options: Remote) => finish(options, (output) => events(client(options), id, output)));
+    .argument('[id]')
+    .option('--correlation <id>', 'instead: all that belongs to one matter, with causes, from the log itself')
+    .action((id: string | undefined, options: Remote & { correlation?: string }) =>
+      finish(options, (output) => showEvents(id, options, output)),
+    );
   remote(prism, 'leaderboard', 'the board of the current epoch')
     .option('--epoch <id>', 'of another epoch')
     .option('--all', 'of all epochs')
@@ -85,6 +91,17 @@ function remote(parent: Command, name: string, description: string): Command {
     .addOption(new Option('--token <token>', 'shared token').env('PRISM_SHARED_TOKEN'));
 }
 
+function showEvents(
+  id: string | undefined,
+  { correlation, ...options }: Remote & { correlation?: string },
+  output: Output,
+): Promise<number> {
+  if (correlation !== undefined && id === undefined)
+    return correlatedEvents(readConfig(process.env), correlation, output);
+  if (id !== undefined && correlation === undefined) return events(client(options), id, output);
+  throw new CommandError(exitCodes.usage, 'Name a submission, or what the events have in common by --correlation.');
+}
+
 function client({ url, token }: Remote) {
   return serviceClient(url, token ?? null);
 }
@@ -105,10 +122,15 @@ function logger({ logLevel }: Config): Logger {
   return pino({ name: 'prism', level: logLevel, timestamp: pino.stdTimeFunctions.isoTime }, stderr);
 }
 
+/** What an operator has to mend rather than we. */
+function isOperators(error: unknown): error is Error {
+  return [ConfigError, LogUnavailableError, UnsupportedStorageError].some((kind) => error instanceof kind);
+}
+
 function report(error: unknown): number {
   const isJson = process.argv.includes('--json');
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof CommandError || error instanceof ConfigError) {
+  if (error instanceof CommandError || isOperators(error)) {
     const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
     const detail = error instanceof CommandError ? error.detail : null;
     if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);

@@ -6,9 +6,15 @@ import type { JsonObject } from './json.ts';
 import type { Attachment, EventLog } from './ports/event-log.ts';
 import { isRejection, type Rejection } from './rejection.ts';
 
-/** Who asks, when, and about what. The same `causeId` for the same command makes a retry the same events. */
+/** Who asks, when, and about what. */
 export type CommandContext = {
+  /** Names the command. The same one for the same command makes a retry the same events. */
   readonly causeId: string;
+  /**
+   * Id of the stored event that somebody acts upon. Left out for a command from outside, with which a chain of causes
+   * begins.
+   */
+  readonly causedBy?: string;
   readonly correlationId: string;
   /** ISO 8601 UTC with milliseconds. */
   readonly at: string;
@@ -104,7 +110,7 @@ function toEnvelope(event: Fact, stream: string, index: number, context: Command
     stream,
     recordedAt: context.at,
     correlationId: context.correlationId,
-    causationId: context.causeId,
+    causationId: context.causedBy ?? context.causeId,
     data: event.data as JsonObject,
   };
 }
