@@ -4,11 +4,13 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { UnsupportedStorageError } from '../storage/open-storage.ts';
+import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
 import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
+import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, rebuildProjections } from './commands/projections.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
@@ -64,6 +66,8 @@ function program(): Command {
     (options: Remote) => finish(options, (output) => weights(client(options), output)),
   );
 
+  addLogCommands(prism);
+
   const readModels = prism.command('projections').description('the read models of the data folder');
   local(readModels, 'list', 'versions, positions, lag, poison').action(run(listProjections));
   local(readModels, 'rebuild', 'build them anew beside the live ones, and swap')
@@ -72,6 +76,32 @@ function program(): Command {
       finish(options, (output) => rebuildProjections(readConfig(process.env), names, output)),
     );
   return prism;
+}
+
+/** What keeps the log safe, and carries it elsewhere. */
+function addLogCommands(prism: Command): void {
+  local(prism, 'backup', 'copy log and blobs into an empty folder, while the service writes')
+    .argument('<folder>')
+    .action((folder: string, options: Local) =>
+      finish(options, (output) => backUp(readConfig(process.env), folder, output)),
+    );
+  local(prism, 'restore', 'verify a backup and make it the data folder, which must be empty')
+    .argument('<folder>')
+    .action((folder: string, options: Local) =>
+      finish(options, (output) => putBack(readConfig(process.env), folder, output)),
+    );
+  const log = prism.command('log').description('the event log as a file, to move it from one adapter to another');
+  local(log, 'export', 'write every event as it is stored, with its digest, and the blobs that they name')
+    .argument('<file>', 'JSON lines; - for standard output')
+    .option('--no-blobs', 'events alone')
+    .action((file: string, options: Local & { blobs: boolean }) =>
+      finish(options, (output) => exportTo(readConfig(process.env), file, options, output)),
+    );
+  local(log, 'import', 'append what was exported, byte for byte; again, it changes nothing')
+    .argument('<file>', 'an exported log; - for standard input')
+    .action((file: string, options: Local) =>
+      finish(options, (output) => importFrom(readConfig(process.env), file, output)),
+    );
 }
 
 const exitCodeHelp = `

@@ -1,34 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import type { RecordedEvent } from '../../domain/event.ts';
-import type { EventLog } from '../../domain/ports/event-log.ts';
 import { openSqliteEventLog } from '../../storage/sqlite-event-log.ts';
+import { exitOf, startProgram } from './child-programs.ts';
 import { namesOf, range, withFolder } from './fixtures.ts';
-
-function start(program: string, ...args: readonly (string | number)[]) {
-  const file = fileURLToPath(new URL(`programs/${program}.js`, import.meta.url));
-  return spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-async function exitOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  return child.exitCode;
-}
-
-async function everything(log: EventLog): Promise<readonly RecordedEvent[]> {
-  const all: RecordedEvent[] = [];
-  for (;;) {
-    const page = await log.readAll(all.at(-1)?.position ?? 0, 1_000);
-    if (page.length === 0) return all;
-    all.push(...page);
-  }
-}
+import { everything } from './histories.ts';
 
 describe('several processes on one file', function () {
   this.timeout(60_000);
@@ -39,9 +17,9 @@ describe('several processes on one file', function () {
       const count = 400;
       const total = 4 * (count + 50);
       // All five create the file at once.
-      const tailer = start('tailer', path, total);
+      const tailer = startProgram('tailer', path, total);
       const tailed = text(tailer.stdout);
-      const writers = range(1, 4).map((n) => start('writer', path, `writer${n}`, count));
+      const writers = range(1, 4).map((n) => startProgram('writer', path, `writer${n}`, count));
       expect(await Promise.all(writers.map(exitOf))).to.deep.equal([0, 0, 0, 0]);
       expect(await exitOf(tailer)).to.equal(0);
 
@@ -64,7 +42,7 @@ describe('several processes on one file', function () {
         const before = await everything(log);
         await log.close();
         // Each writer repeats the last events of the one before it, acknowledged or not: they must not be there twice.
-        const child = start('crash-writer', path, Math.max(1, before.length - 5));
+        const child = startProgram('crash-writer', path, Math.max(1, before.length - 5));
         const killAfter = Math.floor(Math.random() * 60);
         let seen = 0;
         if (killAfter === 0) child.kill('SIGKILL');
