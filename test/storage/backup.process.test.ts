@@ -29,7 +29,7 @@ type Made = { readonly path: string; readonly events: number; readonly digest: s
 /** Three backups and an export of a log to which another process writes; then it is killed. */
 async function copiesOf(root: string): Promise<{ readonly backups: readonly Made[]; readonly exported: Made }> {
   const data = join(root, 'data');
-  const writer = startProgram('history-writer', data);
+  const writer = startProgram(new URL('programs/history-writer.js', import.meta.url), data);
   let acknowledged = 0;
   const hundred = new Promise<void>((resolve) => {
     createInterface({ input: writer.stdout }).on('line', () => {

@@ -2,10 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** Starts one of `programs/`, with a pipe from its standard output. */
-export function startProgram(name: string, ...args: readonly (string | number)[]) {
-  const file = fileURLToPath(new URL(`programs/${name}.js`, import.meta.url));
-  return spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts a compiled program, with a pipe from its standard output. */
+export function startProgram(file: URL, ...args: readonly (string | number)[]) {
+  return spawn(process.execPath, [fileURLToPath(file), ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 export async function exitOf(child: ChildProcess): Promise<number | null> {
