@@ -216,7 +216,13 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     newId: randomUUID,
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
-      ...{ slug, version, head: () => log.head(), projectionStatuses: projectionStatuses(readModels) },
+      ...{
+        slug,
+        version,
+        head: () => log.head(),
+        writeFault: storage.writeFault,
+        projectionStatuses: projectionStatuses(readModels),
+      },
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },

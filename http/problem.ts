@@ -1,3 +1,4 @@
+import { BlobsUnavailableError } from '../domain/ports/blobs-errors.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import type { Rejection } from '../domain/rejection.ts';
 
@@ -24,6 +25,7 @@ const edgeProblems = {
   invalidContent: [422, 'The content has another shape'],
   notImplemented: [501, 'The method is unknown'],
   logUnavailable: [503, 'The event log cannot be written or read now'],
+  blobsUnavailable: [503, 'Bundles cannot be stored or read now'],
   tokenNotConfigured: [503, 'No shared token is configured'],
 } as const;
 
@@ -81,15 +83,23 @@ export function rejectionProblem({ reason, detail }: Rejection): ProblemError {
   });
 }
 
+const diskFullCode = 'ENOSPC';
+
 /**
- * What the outside learns of a fault of ours: that there was one, and the id under which it was logged. A log that can't take anything
- * now (a full disk) says so, since trying again later is the right answer.
+ * What the outside learns of a fault of ours: that there was one, and the id under which it was logged. A log or blob store that can't take anything
+ * now (a full disk, a lost leader) says so, since trying again later is the right answer.
  */
 export function faultDocument(error: unknown, traceId: string): ProblemDocument {
   if (error instanceof LogUnavailableError) {
     const [status, title] = edgeProblems.logUnavailable;
     const detail = `Nothing was stored (${error.reason}); try again later. It was logged as ${traceId}.`;
     return { type: typeOf('logUnavailable'), title, status, detail, reason: error.reason, trace_id: traceId };
+  }
+  if (error instanceof BlobsUnavailableError) {
+    const [status, title] = edgeProblems.blobsUnavailable;
+    const reason = error.code === diskFullCode ? 'diskFull' : 'unavailable';
+    const detail = `Nothing was stored (${reason}); try again later. It was logged as ${traceId}.`;
+    return { type: typeOf('blobsUnavailable'), title, status, detail, reason, trace_id: traceId };
   }
   return {
     type: typeOf('fault'),

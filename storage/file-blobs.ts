@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDigest, UnknownBlobError } from '../domain/blob-digest.ts';
 import type { BlobReference, Blobs } from '../domain/ports/blobs.ts';
+import { BlobsUnavailableError } from '../domain/ports/blobs-errors.ts';
 import { bytesOf } from './byte-stream.ts';
 import { makeDurableFolder, syncFolder } from './durable-folder.ts';
 import { verified } from './verified-stream.ts';
@@ -36,7 +37,7 @@ export function fileBlobs(root: string): Blobs {
       } catch (error) {
         if (content instanceof Readable) content.destroy();
         await rm(temporary, { force: true });
-        throw error;
+        throw asUnavailable(root, error);
       }
     },
     async open(sha256) {
@@ -90,6 +91,21 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let written = 0; written < chunk.byteLength; ) {
     written += (await file.write(chunk, written)).bytesWritten;
   }
+}
+
+const storeFaults: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'it can only be read',
+  EACCES: "it mustn't be written",
+  EIO: 'reading or writing failed',
+};
+
+/** What the file system couldn't do as the store's fault, with its code; anything else as it is. */
+function asUnavailable(root: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const text = storeFaults[code];
+  return text === undefined ? error : new BlobsUnavailableError(`blobs in ${root}: ${text}`, code, error);
 }
 
 function openIfThere(path: string): Promise<FileHandle | null> {

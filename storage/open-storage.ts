@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
+import type { UnavailableReason } from '../domain/ports/event-log-errors.ts';
 import { makeDurableFolder } from './durable-folder.ts';
 import { fileBlobs, sweepIncoming } from './file-blobs.ts';
 import { memoryBlobs } from './memory-blobs.ts';
@@ -18,6 +19,8 @@ export type Storage = {
   readonly blobs: Blobs;
   /** Size of the log's write-ahead file; 0 for logs without one. */
   walBytes(): number;
+  /** Why the log can't be written, learnt from writes that it refused; null for all that is known. */
+  writeFault(): Promise<UnavailableReason | null>;
   close(): Promise<void>;
 };
 
@@ -43,14 +46,14 @@ export async function openStorage(location: StorageLocation): Promise<Storage> {
   }
   const log = openSqliteEventLog({ path: join(folder, 'events.sqlite'), readOnly });
   const blobs = tieredBlobs(log.blobs, fileBlobs(files));
-  return { log, blobs, walBytes: log.walBytes, close: log.close };
+  return { log, blobs, walBytes: log.walBytes, writeFault: log.writeFault, close: log.close };
 }
 
 /** Storage that is forgotten, for tests. Attachments are found among the blobs, as everywhere. */
 export function memoryStorage(): Storage {
   const stored = new Map<string, Uint8Array>();
   const log = memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes));
-  return { log, blobs: memoryBlobs(stored), walBytes: () => 0, close: log.close };
+  return { log, blobs: memoryBlobs(stored), walBytes: () => 0, writeFault: async () => null, close: log.close };
 }
 
 function folderOf(location: StorageLocation): string {

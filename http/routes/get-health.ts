@@ -6,6 +6,8 @@ export type HealthDependencies = {
   readonly version: string;
   /** Position of the log's newest event; throws when the log can't be asked. */
   readonly head: () => Promise<number>;
+  /** Why the log takes no events, null while it does: requests that write are then answered 503. */
+  readonly writeFault: () => Promise<string | null>;
   readonly projectionStatuses: (head: number) => readonly ProjectionStatus[];
   readonly slots: () => readonly { readonly quarantine: string | null; readonly submissionId: string | null }[];
 };
@@ -17,20 +19,27 @@ export type HealthDependencies = {
 export function getHealth(deps: HealthDependencies): Middleware {
   return async (ctx) => {
     const head = await deps.head().catch(() => null);
-    const readiness = head === null ? { status: 'unavailable', reasons: ['logUnavailable'] } : readinessOf(deps, head);
+    const readiness =
+      head === null
+        ? { status: 'unavailable', reasons: ['logUnavailable'] }
+        : readinessOf(deps, head, await deps.writeFault());
     ctx.set('Cache-Control', 'no-store');
     ctx.status = head === null ? 503 : 200;
     ctx.body = { slug: deps.slug, version: deps.version, ...readiness };
   };
 }
 
-function readinessOf({ projectionStatuses, slots }: HealthDependencies, head: number) {
+function readinessOf({ projectionStatuses, slots }: HealthDependencies, head: number, writeFault: string | null) {
   const projections = projectionStatuses(head);
   const registered = slots();
   const poisoned = projections
     .filter(({ state }) => state === 'poisoned')
     .map(({ name }) => `projectionPoisoned:${name}`);
-  const reasons = [...poisoned, ...(registered.length === 0 ? ['noSlotRegistered'] : [])];
+  const reasons = [
+    ...(writeFault === null ? [] : [`logNotWritable:${writeFault}`]),
+    ...poisoned,
+    ...(registered.length === 0 ? ['noSlotRegistered'] : []),
+  ];
   return {
     status: reasons.length === 0 ? 'ok' : 'degraded',
     reasons,

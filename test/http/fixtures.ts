@@ -32,6 +32,8 @@ export type Overrides = {
   readonly policy?: ActivePolicy;
   /** Puts something between the app and the log. */
   readonly logFor?: (log: EventLog) => EventLog;
+  /** What the log says of writes. */
+  readonly writeFault?: string | null;
 };
 
 /** The app on a real server and a memory log, with read models that follow. */
@@ -39,6 +41,7 @@ export async function startApp({
   sharedToken = token,
   policy = activePolicy(),
   logFor = (log) => log,
+  writeFault = null,
 }: Overrides = {}) {
   const stored = new Map<string, Uint8Array>();
   const log = logFor(memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes)));
@@ -61,6 +64,7 @@ export async function startApp({
       slug: 'prism',
       version: '0.1.0',
       head: () => log.head(),
+      writeFault: async () => writeFault,
       projectionStatuses: projectionStatuses(db),
       slots: slotQueries(db).slots,
     },
