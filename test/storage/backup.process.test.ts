@@ -18,9 +18,9 @@ const answerSchema = z.looseObject({ events: z.number(), digest: z.string() });
 /** The `prism` command as an operator types it. */
 async function command(dataDir: string, ...args: readonly string[]): Promise<z.infer<typeof answerSchema>> {
   const env = { ...ownEnvironment(), PRISM_DATA_DIR: dataDir };
-  const child = spawn(process.execPath, [prism, ...args, '--json'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const said = await text(child.stdout);
-  expect(await exitOf(child), `prism ${args.join(' ')}`).to.equal(0);
+  const child = spawn(process.execPath, [prism, ...args, '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [said, notes] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  expect(await exitOf(child), `prism ${args.join(' ')}: ${notes}`).to.equal(0);
   return answerSchema.parse(JSON.parse(said));
 }
 
