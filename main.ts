@@ -256,6 +256,7 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     reportFault: ({ error, ...request }) => logger.error({ err: error, ...request }, 'a request met a fault'),
     health: {
       ...{ slug, version, head, projectionStatuses: statuses, projectionNames: projections.map(({ name }) => name) },
+      writeFault: storage.writeFault,
       slots: slots.slots,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },

@@ -1,15 +1,24 @@
+import { append } from './append/append.ts';
 import { ingest } from './ingest/ingest.ts';
 import { rebuild } from './rebuild/rebuild.ts';
+import { subscribe } from './subscribe/subscribe.ts';
 
-export type BenchOptions = { readonly quick: boolean };
+export type BenchOptions = {
+  readonly quick: boolean;
+  /** Only the cases whose name begins so; null for all. */
+  readonly only: string | null;
+};
 
-const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = { ingest, rebuild };
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
+  ...{ append, ingest, rebuild, subscribe },
+};
 
-const [name, ...flags] = process.argv.slice(2);
+const quick = process.argv.includes('--quick');
+const [name, only = null] = process.argv.slice(2).filter((argument) => argument !== '--quick');
 const bench = name === undefined ? undefined : benches[name];
 if (bench === undefined) {
-  process.stderr.write(`usage: npm run --silent bench -- <${Object.keys(benches).join('|')}> [--quick]\n`);
+  process.stderr.write(`usage: npm run --silent bench -- <${Object.keys(benches).join('|')}> [case] [--quick]\n`);
   process.exitCode = 2;
 } else {
-  await bench({ quick: flags.includes('--quick') });
+  await bench({ quick, only });
 }

@@ -4,10 +4,13 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
+import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
+import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
+import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
 import { serve } from './commands/serve.ts';
@@ -56,8 +59,11 @@ function program(): Command {
     .argument('<id>')
     .action((id: string, options: Remote) => finish(options, (output) => status(client(options), id, output)));
   remote(prism, 'events', "a submission's timeline")
-    .argument('<id>')
-    .action((id: string, options: Remote) => finish(options, (output) => events(client(options), id, output)));
+    .argument('[id]')
+    .option('--correlation <id>', 'instead: all that belongs to one matter, with causes, from the log itself')
+    .action((id: string | undefined, options: Remote & { correlation?: string }) =>
+      finish(options, (output) => showEvents(id, options, output)),
+    );
   remote(prism, 'leaderboard', 'the board of the current epoch')
     .option('--epoch <id>', 'of another epoch')
     .option('--all', 'of all epochs')
@@ -66,6 +72,7 @@ function program(): Command {
     (options: Remote) => finish(options, (output) => weights(client(options), output)),
   );
 
+  addLogCommands(prism);
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
 }
@@ -95,6 +102,32 @@ function projectionCommands(readModels: Command): void {
     );
 }
 
+/** What keeps the log safe, and carries it elsewhere. */
+function addLogCommands(prism: Command): void {
+  local(prism, 'backup', 'copy log and blobs into an empty folder, while the service writes')
+    .argument('<folder>')
+    .action((folder: string, options: Local) =>
+      finish(options, (output) => backUp(readConfig(process.env), folder, output)),
+    );
+  local(prism, 'restore', 'verify a backup and make it the data folder, which must be empty')
+    .argument('<folder>')
+    .action((folder: string, options: Local) =>
+      finish(options, (output) => putBack(readConfig(process.env), folder, output)),
+    );
+  const log = prism.command('log').description('the event log as a file, to move it from one adapter to another');
+  local(log, 'export', 'write every event as it is stored, with its digest, and the blobs that they name')
+    .argument('<file>', 'JSON lines; - for standard output')
+    .option('--no-blobs', 'events alone')
+    .action((file: string, options: Local & { blobs: boolean }) =>
+      finish(options, (output) => exportTo(readConfig(process.env), file, options, output)),
+    );
+  local(log, 'import', 'append what was exported, byte for byte; again, it changes nothing')
+    .argument('<file>', 'an exported log; - for standard input')
+    .action((file: string, options: Local) =>
+      finish(options, (output) => importFrom(readConfig(process.env), file, output)),
+    );
+}
+
 const exitCodeHelp = `
 Exit codes: 0 done; 1 the answer is no (rejected, failed, something missing); 2 wrong usage or configuration;
 3 the service can't be reached; 4 the service refused; 70 a fault of ours.`;
@@ -110,6 +143,17 @@ function remote(parent: Command, name: string, description: string): Command {
   return local(parent, name, description)
     .addOption(new Option('--url <url>', 'the service').env('PRISM_URL').default('http://127.0.0.1:8710'))
     .addOption(new Option('--token <token>', 'shared token').env('PRISM_SHARED_TOKEN'));
+}
+
+function showEvents(
+  id: string | undefined,
+  { correlation, ...options }: Remote & { correlation?: string },
+  output: Output,
+): Promise<number> {
+  if (correlation !== undefined && id === undefined)
+    return correlatedEvents(readConfig(process.env), correlation, output);
+  if (id !== undefined && correlation === undefined) return events(client(options), id, output);
+  throw new CommandError(exitCodes.usage, 'Name a submission, or what the events have in common by --correlation.');
 }
 
 function client({ url, token }: Remote) {
@@ -132,21 +176,26 @@ function logger({ logLevel }: Config): Logger {
   return pino({ name: 'prism', level: logLevel, timestamp: pino.stdTimeFunctions.isoTime }, stderr);
 }
 
+/** What an operator has to mend rather than we. */
+function isOperators(error: unknown): error is Error {
+  return [ConfigError, LogUnavailableError, UnsupportedStorageError].some((kind) => error instanceof kind);
+}
+
 function report(error: unknown): number {
   const isJson = process.argv.includes('--json');
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof CommandError || error instanceof ConfigError || error instanceof UnsupportedStorageError) {
-    const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
-    const detail = error instanceof CommandError ? error.detail : null;
-    if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);
-    else process.stderr.write(`prism: ${error.message}\n`);
-    return exitCode;
-  }
   if (error instanceof LogUnavailableError && (error.reason === 'unreachable' || error.reason === 'accessDenied')) {
     process.stderr.write(
       `prism: ${error.message} (${error.cause instanceof Error ? error.cause.message : error.code})\n`,
     );
     return exitCodes.unreachable;
+  }
+  if (error instanceof CommandError || isOperators(error)) {
+    const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
+    const detail = error instanceof CommandError ? error.detail : null;
+    if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);
+    else process.stderr.write(`prism: ${error.message}\n`);
+    return exitCode;
   }
   process.stderr.write(`prism: a fault of ours: ${error instanceof Error ? error.stack : String(error)}\n`);
   for (let cause = error instanceof Error ? error.cause : undefined; cause !== undefined; ) {

@@ -5,7 +5,7 @@ import type { JsonObject } from './json.ts';
  * revision belong to the log and are not part of it.
  */
 export type EventEnvelope<Type extends string = string, Data = JsonObject> = {
-  /** UUIDv5 of the causing command or event, the stream and the index: a retry is the same event. */
+  /** UUIDv5 of the command, the stream and the index: a retry is the same event. */
   readonly id: string;
   readonly type: Type;
   readonly schemaVersion: number;
@@ -14,7 +14,7 @@ export type EventEnvelope<Type extends string = string, Data = JsonObject> = {
   readonly recordedAt: string;
   /** What the whole chain is about: the submission's id wherever there is one. */
   readonly correlationId: string;
-  /** Id of the command or event that caused this one. */
+  /** Id of the stored event that this one was brought about by, or of the command from outside that began the chain. */
   readonly causationId: string;
   readonly data: Data;
 };

@@ -1,14 +1,20 @@
 import type { Aggregate } from './aggregate.ts';
 import type { EventEnvelope, Fact, RecordedEvent } from './event.ts';
-import { currentSchemaVersion, toDomainEvent } from './event-catalog.ts';
+import { newestVersion, toDomainEvent } from './event-catalog.ts';
 import { eventId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { Attachment, EventLog } from './ports/event-log.ts';
 import { isRejection, type Rejection } from './rejection.ts';
 
-/** Who asks, when, and about what. The same `causeId` for the same command makes a retry the same events. */
+/** Who asks, when, and about what. */
 export type CommandContext = {
+  /** Names the command. The same one for the same command makes a retry the same events. */
   readonly causeId: string;
+  /**
+   * Id of the stored event that somebody acts upon. Left out for a command from outside, with which a chain of causes
+   * begins.
+   */
+  readonly causedBy?: string;
   readonly correlationId: string;
   /** ISO 8601 UTC with milliseconds. */
   readonly at: string;
@@ -100,11 +106,11 @@ function toEnvelope(event: Fact, stream: string, index: number, context: Command
   return {
     id: eventId(context.causeId, stream, index),
     type: event.type,
-    schemaVersion: currentSchemaVersion,
+    schemaVersion: newestVersion(event.type),
     stream,
     recordedAt: context.at,
     correlationId: context.correlationId,
-    causationId: context.causeId,
+    causationId: context.causedBy ?? context.causeId,
     data: event.data as JsonObject,
   };
 }

@@ -8,7 +8,7 @@ export function deriveId(...parts: readonly (string | number)[]): string {
   return uuidv5(parts.join('\0'), namespace);
 }
 
-/** The id of the `index`-th event that `causeId` (a command or an event) puts into `stream`. */
+/** The id of the `index`-th event that the command `causeId` puts into `stream`. */
 export function eventId(causeId: string, stream: string, index: number): string {
   return deriveId('event', causeId, stream, index);
 }

@@ -4,9 +4,9 @@
  * The referee is trusted, its disk and our transfer of it less so: every number that follows from others is recomputed,
  * and provenance must be what was asked. A file that fails is our fault (`manifestInvalid`), never the contestant's.
  */
-import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { sha256Hex } from '../domain/blob-digest.ts';
+import { canonicalJson } from '../domain/canonical-json.ts';
 import type { Measurement } from '../domain/submission/events.ts';
 import { countSchema, digestSchema } from '../domain/values.ts';
 import type { ManifestReading } from './outcome.ts';
@@ -247,8 +247,7 @@ function step0Of({ batches, vocab }: RunRecord): Measurement['step0'] {
 
 /** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
 function platformDigest(runnerDigest: string, platform: RunManifest['provenance']['platform']): string {
-  const fingerprint = canonicalize({ runnerDigest, ...platform }) ?? '';
-  return sha256Hex(Buffer.from(fingerprint));
+  return sha256Hex(Buffer.from(canonicalJson({ runnerDigest, ...platform })));
 }
 
 const longestProblem = 1_000;

@@ -64,7 +64,8 @@ function failureReport({ logger }: ExecutorParts, { stream }: SlotPlace) {
 
 /** Ids derive from the event that granted the lease: a command tried twice is the same command. */
 function contextOf({ now }: ExecutorParts, { lease, grantedBy }: LeasedAttempt, command: string): CommandContext {
-  return { causeId: deriveId(command, grantedBy), correlationId: lease.submissionId, at: now().toISOString() };
+  const causeId = deriveId(command, grantedBy);
+  return { causeId, causedBy: grantedBy, correlationId: lease.submissionId, at: now().toISOString() };
 }
 
 async function start(parts: ExecutorParts, place: SlotPlace, leased: LeasedAttempt): Promise<StartAnswer> {

@@ -88,6 +88,8 @@ export function rejectionProblem({ reason, detail }: Rejection): ProblemError {
   });
 }
 
+const diskFullCode = 'ENOSPC';
+
 /**
  * What the outside learns of a fault of ours: that there was one, and the id under which it was logged. A log or blob store that can't take anything
  * now (a full disk, a lost leader) says so, since trying again later is the right answer.
@@ -100,8 +102,9 @@ export function faultDocument(error: unknown, traceId: string): ProblemDocument 
   }
   if (error instanceof BlobsUnavailableError) {
     const [status, title] = edgeProblems.blobsUnavailable;
-    const detail = `Nothing was stored; try again later. It was logged as ${traceId}.`;
-    return { type: typeOf('blobsUnavailable'), title, status, detail, trace_id: traceId };
+    const reason = error.code === diskFullCode ? 'diskFull' : 'unavailable';
+    const detail = `Nothing was stored (${reason}); try again later. It was logged as ${traceId}.`;
+    return { type: typeOf('blobsUnavailable'), title, status, detail, reason, trace_id: traceId };
   }
   return {
     type: typeOf('fault'),

@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a folder durable: a rename or a new file survives a power cut only after this. */
@@ -21,4 +21,18 @@ export async function makeDurableFolder(path: string): Promise<void> {
     await syncFolder(above);
     if (above === top || above === dirname(above)) return;
   }
+}
+
+/** Writes a file whole: until it is durable there is none of its name. */
+export async function writeDurableFile(path: string, text: string): Promise<void> {
+  const partial = `${path}.partial`;
+  const file = await open(partial, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(partial, path);
+  await syncFolder(dirname(path));
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDigest, UnknownBlobError } from '../domain/blob-digest.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
+import { BlobsUnavailableError } from '../domain/ports/blobs-errors.ts';
 import { makeDurableFolder, syncFolder } from './durable-folder.ts';
 import { writeHashed } from './hashed-file.ts';
 import { verified } from './verified-stream.ts';
@@ -14,7 +15,7 @@ import { verified } from './verified-stream.ts';
  * what `put` has acknowledged survives a power cut. Putting a blob again writes it again, which also heals a damaged one.
  */
 export function fileBlobs(root: string): Blobs {
-  const incoming = join(root, 'incoming');
+  const incoming = incomingFolder(root);
   const folders = durableFolders();
   const pathOf = (sha256: string) => join(root, sha256.slice(0, 2), sha256);
 
@@ -36,7 +37,7 @@ export function fileBlobs(root: string): Blobs {
       } catch (error) {
         if (content instanceof Readable) content.destroy();
         await rm(temporary, { force: true });
-        throw error;
+        throw asUnavailable(root, error);
       }
     },
     async open(sha256) {
@@ -49,6 +50,38 @@ export function fileBlobs(root: string): Blobs {
       return stat(pathOf(sha256)).then((found) => found.isFile(), absent(false));
     },
   };
+}
+
+function incomingFolder(root: string): string {
+  return join(root, 'incoming');
+}
+
+/**
+ * Removes what writers that died left on its way in: files that nobody has written to since `before`. Younger ones may be
+ * another process's work in hand.
+ */
+export async function sweepIncoming(root: string, before: Date): Promise<void> {
+  const folder = incomingFolder(root);
+  for (const name of await readdir(folder).catch(absent([]))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(absent(null));
+    if (found !== null && found.mtime < before) await rm(path, { force: true });
+  }
+}
+
+const storeFaults: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'it can only be read',
+  EACCES: "it mustn't be written",
+  EIO: 'reading or writing failed',
+};
+
+/** What the file system couldn't do as the store's fault, with its code; anything else as it is. */
+function asUnavailable(root: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const text = storeFaults[code];
+  return text === undefined ? error : new BlobsUnavailableError(`blobs in ${root}: ${text}`, code, error);
 }
 
 function openIfThere(path: string): Promise<FileHandle | null> {

@@ -2,8 +2,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
+import type { UnavailableReason } from '../domain/ports/event-log-errors.ts';
 import { makeDurableFolder } from './durable-folder.ts';
-import { fileBlobs } from './file-blobs.ts';
+import { fileBlobs, sweepIncoming } from './file-blobs.ts';
 import { memoryBlobs } from './memory-blobs.ts';
 import { memoryEventLog } from './memory-event-log.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
@@ -25,8 +26,13 @@ export type Storage = {
   readonly blobs: Blobs;
   /** Size of the log's write-ahead file; 0 for logs without one. */
   walBytes(): number;
+  /** Why the log can't be written, learnt from writes that it refused; null for all that is known. */
+  writeFault(): Promise<UnavailableReason | null>;
   close(): Promise<void>;
 };
+
+/** A blob on its way in that hasn't grown for so long never will. */
+const incomingPatienceMs = 3_600_000;
 
 /**
  * Opens the event log and the blobs that belong to it. In a folder: `events.sqlite`, which holds small blobs too, and
@@ -47,19 +53,20 @@ export async function openStorage(location: StorageLocation): Promise<Storage> {
   return {
     ...{ log, blobs: opened.blobs },
     walBytes: () => 0,
+    writeFault: async () => null, // A cluster that can't be written can't be read either: asking for the head shows it.
     close: () => log.close().finally(opened.close),
   };
 }
 
 async function openInFolder(folder: string, location: StorageLocation): Promise<Storage> {
   const { readOnly = false } = location;
-  const large = await openBlobs(location, folder);
   if (!readOnly) await makeDurableFolder(folder);
+  const large = await openBlobs(location, folder);
   const log = openSqliteEventLog({ path: join(folder, 'events.sqlite'), readOnly });
   return {
     log,
     blobs: tieredBlobs(log.blobs, large.blobs),
-    walBytes: log.walBytes,
+    ...{ walBytes: log.walBytes, writeFault: log.writeFault },
     close: () => log.close().finally(large.close),
   };
 }
@@ -68,11 +75,11 @@ async function openInFolder(folder: string, location: StorageLocation): Promise<
 export function memoryStorage(): Storage {
   const stored = new Map<string, Uint8Array>();
   const log = memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes));
-  return { log, blobs: memoryBlobs(stored), walBytes: () => 0, close: log.close };
+  return { log, blobs: memoryBlobs(stored), walBytes: () => 0, writeFault: async () => null, close: log.close };
 }
 
 async function openBlobs(
-  { blobsUrl = 'files', dataDir }: StorageLocation,
+  { blobsUrl = 'files', dataDir, readOnly = false }: StorageLocation,
   folder: string | null,
 ): Promise<{ readonly blobs: Blobs; close(): void }> {
   const { scheme, rest } = splitUrl(blobsUrl);
@@ -83,5 +90,6 @@ async function openBlobs(
   }
   const given = blobsUrl === 'files' && folder !== null ? join(folder, 'blobs') : scheme === 'files' ? rest : '';
   if (given === '') throw new UnsupportedStorageError('blobs are files, files:<folder> or s3://<bucket>');
+  if (!readOnly) await sweepIncoming(given, new Date(Date.now() - incomingPatienceMs));
   return { blobs: fileBlobs(given), close: () => {} };
 }

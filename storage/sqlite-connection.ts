@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { blobsTableSql } from './sqlite-blobs.ts';
@@ -6,7 +8,8 @@ import { asUnavailable, isBusy } from './sqlite-faults.ts';
 
 /** 'PRSM': tells the event log from any other SQLite file. */
 const applicationId = 0x5052534d;
-const schemaVersion = 1;
+/** Version of the file's layout: of its tables, not of the events in it. */
+export const logFileVersion = 1;
 
 /** How long opening waits for other processes that open or create the same file. Blocks: nothing runs yet. */
 const openTimeoutMs = 5_000;
@@ -30,9 +33,30 @@ export function openConnection({ path, readOnly = false }: SqliteLocation): Data
       return openOnce(path, readOnly);
     } catch (error) {
       // The change to WAL mode doesn't go through SQLite's own busy wait.
-      if (!isBusy(error) || Date.now() > deadline) throw asUnavailable(path, error);
+      if (!isBusy(error) || Date.now() > deadline) throw whyNotOpened(path, error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
+  }
+}
+
+/** SQLite doesn't say that it couldn't write, and needs to even for reading: an index of the write-ahead log lies beside the file. */
+function whyNotOpened(path: string, error: unknown): unknown {
+  const fault = asUnavailable(path, error);
+  const isReadOnly =
+    mayAccess(path, constants.R_OK) && ![path, dirname(path)].every((place) => mayAccess(place, constants.W_OK));
+  if (!(fault instanceof LogUnavailableError) || fault.reason !== 'cannotOpen' || !isReadOnly) return fault;
+  return new LogUnavailableError('readOnly', `event log ${path}: file and folder must be writable, to read it too`, {
+    cause: error,
+    ...(fault.code === null ? {} : { code: fault.code }),
+  });
+}
+
+function mayAccess(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -49,10 +73,12 @@ function openOnce(path: string, readOnly: boolean): Database.Database {
       db.pragma(`journal_size_limit = ${journalSizeLimitBytes}`);
       db.transaction(() => createOrTouch(db, path)).immediate();
       assertPragma(db, path, 'synchronous', 2);
+      assertPragma(db, path, 'wal_autocheckpoint', walAutocheckpointPages);
+      assertPragma(db, path, 'journal_size_limit', journalSizeLimitBytes);
     }
     assertPragma(db, path, 'journal_mode', 'wal');
     assertPragma(db, path, 'application_id', applicationId);
-    assertPragma(db, path, 'user_version', schemaVersion);
+    assertPragma(db, path, 'user_version', logFileVersion);
     db.pragma(`busy_timeout = ${busyTimeoutMs}`);
     return db;
   } catch (error) {
@@ -80,7 +106,7 @@ function createOrTouch(db: Database.Database, path: string): void {
   if (isEmpty) {
     db.exec(eventsTableSql);
     db.exec(blobsTableSql);
-    db.pragma(`user_version = ${schemaVersion}`);
+    db.pragma(`user_version = ${logFileVersion}`);
   } else {
     assertPragma(db, path, 'application_id', applicationId);
   }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
-import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
+import { LogUnavailableError, type UnavailableReason } from '../domain/ports/event-log-errors.ts';
 import { watchDataVersion } from './data-version.ts';
 import { groupCommit } from './group-commit.ts';
 import { assertPage, defaultPageSize } from './page.ts';
@@ -12,6 +12,7 @@ import { openConnection, type SqliteLocation } from './sqlite-connection.ts';
 import { eventsTable } from './sqlite-events-table.ts';
 import { asUnavailable } from './sqlite-faults.ts';
 import { walBytes, walGuard } from './sqlite-wal.ts';
+import { writeFaults } from './sqlite-write-faults.ts';
 import { toRecordedEvent } from './stored-event.ts';
 import { subscriptionsTo } from './subscription.ts';
 
@@ -20,10 +21,12 @@ export type SqliteEventLog = EventLog & {
   readonly blobs: Blobs;
   /** Size of the write-ahead log's file: a metric that must stay bounded. */
   walBytes(): number;
+  /** Why the file can't be written; null as far as is known. */
+  writeFault(): Promise<UnavailableReason | null>;
 };
 
-/** How often a log with subscribers looks for other processes' commits. */
-const watchPeriodMs = 10;
+/** How often a log with subscribers looks for other processes' commits: costs about a hundredth of a core. */
+const watchPeriodMs = 2;
 
 /** Opens or creates the file at `path`; its folder must exist. Throws `LogUnavailableError`. */
 export function openSqliteEventLog(location: SqliteLocation): SqliteEventLog {
@@ -46,7 +49,8 @@ export function sqliteEventLog(db: Database): SqliteEventLog {
     subscriptions.wakeAll();
     boundWal();
   });
-  const access: SqliteAccess = { read, write: (work) => commits.submit(work) };
+  const faults = writeFaults(db, (work) => commits.submit(work));
+  const access: SqliteAccess = { read, write: (work) => faults.watch(commits.submit(work)) };
 
   async function read<T>(query: () => T): Promise<T> {
     assertOpen();
@@ -70,11 +74,12 @@ export function sqliteEventLog(db: Database): SqliteEventLog {
     readAll,
     async append(stream, expected, envelopes, attachments = []) {
       const append = prepareAppend(stream, expected, envelopes, attachments);
-      return commits.submit(() => {
+      const work = () => {
         const result = events.append(append);
         if (result.kind === 'appended') attachments.forEach(blobs.insert);
         return result;
-      }, envelopes.length);
+      };
+      return faults.watch(commits.submit(work, envelopes.length));
     },
     async readStream(stream, fromRevision = 0, limit = defaultPageSize) {
       assertPage(fromRevision, limit);
@@ -93,5 +98,6 @@ export function sqliteEventLog(db: Database): SqliteEventLog {
     },
     blobs: sqliteBlobs(blobs, access),
     walBytes: () => walBytes(db.name),
+    writeFault: faults.current,
   };
 }

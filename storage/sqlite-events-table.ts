@@ -3,6 +3,7 @@ import type { AppendResult } from '../domain/ports/event-log.ts';
 import { MixedAppendError } from '../domain/ports/event-log-errors.ts';
 import { type ActualRevision, isMet } from './expected-revision.ts';
 import type { PreparedAppend } from './prepared-append.ts';
+import { isStoreFault } from './sqlite-faults.ts';
 import type { StoredEvent } from './stored-event.ts';
 
 /**
@@ -30,6 +31,8 @@ export const eventsTableSql = `
     BEGIN SELECT RAISE(ABORT, 'an event must be the next one of the log and of its stream'); END;
 `;
 
+type NewEvent = PreparedAppend['events'][number];
+
 /** All SQL on `events`. `append` must run inside an immediate transaction: only under the write lock is max + 1 nobody else's. */
 export function eventsTable(db: Database) {
   const columns = 'position, stream, revision, id, bytes';
@@ -46,7 +49,7 @@ export function eventsTable(db: Database) {
     `SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`,
   );
 
-  /** The result of the same append the first time, or null for a new one. */
+  /** What the same append came to the first time, or null if none of its events is stored. Looks at each of them. */
   function earlierAppend({ stream, events }: PreparedAppend): AppendResult | null {
     const stored = events.flatMap(({ id }) => byId.get(id) ?? []);
     const last = stored.at(-1);
@@ -60,19 +63,31 @@ export function eventsTable(db: Database) {
     return { kind: 'appended', revision: last.revision, position: last.position };
   }
 
+  function insertOne(position: number, stream: string, revision: number, { id, bytes }: NewEvent): void {
+    try {
+      insert.run(position, stream, revision, id, bytes);
+    } catch (error) {
+      if (isStoreFault(error) || byId.get(id) === undefined) throw error;
+      throw new MixedAppendError(stream, [id]);
+    }
+  }
+
   return {
+    /**
+     * Of a new append's events only the first is looked for: that another one is stored already, which nobody but a bug
+     * asks for, is found by its insertion.
+     */
     append(append: PreparedAppend): AppendResult {
-      const earlier = earlierAppend(append);
-      if (earlier !== null) return earlier;
       const { stream, expected, events } = append;
+      const isRepeated = byId.get(events[0]?.id ?? '') !== undefined;
       const actual: ActualRevision = newest.get(stream) ?? 'noStream';
-      if (!isMet(expected, actual)) return { kind: 'conflict', actual };
+      if (isRepeated || !isMet(expected, actual)) return earlierAppend(append) ?? { kind: 'conflict', actual };
       let position = head.get() ?? 0;
       let revision = actual === 'noStream' ? -1 : actual;
-      for (const { id, bytes } of events) {
+      for (const event of events) {
         position += 1;
         revision += 1;
-        insert.run(position, stream, revision, id, bytes);
+        insertOne(position, stream, revision, event);
       }
       return { kind: 'appended', revision, position };
     },

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import { canonicalJson } from '../domain/canonical-json.ts';
 import type { EventEnvelope, RecordedEvent } from '../domain/event.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { canonicalJson } from './canonical-json.ts';
 
 /**
  * Envelope ↔ stored bytes. The bytes are what is hashed, signed and exported, so they are written once and handed on

@@ -17,7 +17,7 @@ export async function events(client: ServiceClient, id: string, output: Output):
 }
 
 /** The scalar facts of an event; digests are cut, objects left to `--json`. */
-function summaryOf(data: Record<string, unknown>): string {
+export function summaryOf(data: Readonly<Record<string, unknown>>): string {
   return Object.entries(data)
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
     .map(([name, value]) => `${name}=${String(value).length > 40 ? `${String(value).slice(0, 12)}…` : String(value)}`)

@@ -7,6 +7,8 @@ export type HealthDependencies = {
   readonly version: string;
   /** Position of the log's newest event; throws when the log can't be asked. */
   readonly head: () => Promise<number>;
+  /** Why the log takes no events, null while it does: requests that write are then answered 503. */
+  readonly writeFault: () => Promise<string | null>;
   readonly projectionStatuses: (head: number) => readonly ProjectionStatus[];
   /** What is served when all is well, by name. */
   readonly projectionNames: readonly string[];
@@ -21,20 +23,28 @@ export type HealthDependencies = {
 export function getHealth(deps: HealthDependencies): Middleware {
   return async (ctx) => {
     const head = await deps.head().catch(() => null);
-    const readiness = head === null ? { status: 'unavailable', reasons: ['logUnavailable'] } : readinessOf(deps, head);
+    const readiness =
+      head === null
+        ? { status: 'unavailable', reasons: ['logUnavailable'] }
+        : readinessOf(deps, head, await deps.writeFault());
     ctx.set('Cache-Control', 'no-store');
     ctx.status = head === null ? 503 : 200;
     ctx.body = { slug: deps.slug, version: deps.version, ...readiness };
   };
 }
 
-function readinessOf({ projectionStatuses, projectionNames, slots }: HealthDependencies, head: number) {
+function readinessOf(
+  { projectionStatuses, projectionNames, slots }: HealthDependencies,
+  head: number,
+  writeFault: string | null,
+) {
   const projections = projectionStatuses(head);
   const served = projections.filter(({ state }) => state === 'live' || state === 'poisoned').map(({ name }) => name);
   const missing = projectionNames.filter((name) => !served.includes(name));
   const poisoned = projections.filter(({ state }) => state === 'poisoned').map(({ name }) => name);
   const registered = missing.includes(gpuLeasesProjection.name) ? null : slots();
   const reasons = [
+    ...(writeFault === null ? [] : [`logNotWritable:${writeFault}`]),
     ...missing.map((name) => `projectionBuilding:${name}`),
     ...poisoned.map((name) => `projectionPoisoned:${name}`),
     ...(registered?.length === 0 ? ['noSlotRegistered'] : []),

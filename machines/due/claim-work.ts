@@ -27,7 +27,12 @@ export function workClaims(deps: {
     const claimed = await claims.handle(
       claimStream(submissionId),
       { kind: 'ClaimWork', revision, owner, now, until },
-      { causeId: deriveId('claim', lastEventId, owner, now), correlationId: submissionId, at: now },
+      {
+        causeId: deriveId('claim', lastEventId, owner, now),
+        causedBy: lastEventId,
+        correlationId: submissionId,
+        at: now,
+      },
     );
     return !isRejection(claimed);
   };

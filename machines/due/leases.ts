@@ -47,9 +47,9 @@ async function grantLease(
   free: { readonly executor: string; readonly device: string; readonly deviceClass: 'cpu' | 'gpu' }[],
   waiting: { readonly submissionId: string; readonly run: string },
 ): Promise<number | null> {
-  const { state } = await submissions.load(submissionStream(waiting.submissionId));
+  const { state, lastEvent: asked } = await submissions.load(submissionStream(waiting.submissionId));
   const run = state.phase !== 'absent' && isOpenToAttempts(state) ? findRun(state.runs, waiting.run) : undefined;
-  if (run?.status !== 'waiting') return null;
+  if (run?.status !== 'waiting' || asked === null) return null;
   const { policy } = await policies.ofVersion(run.policyVersion);
   const index = free.findIndex((slot) => policy.deviceClasses.includes(slot.deviceClass));
   const slot = free[index];
@@ -65,6 +65,7 @@ async function grantLease(
     { kind: 'GrantLease', ...waiting, attempt, deadlineAt: new Date(deadline).toISOString() },
     {
       causeId: deriveId('grantLease', lastEvent?.envelope.id ?? stream, waiting.submissionId, waiting.run, attempt),
+      causedBy: asked.envelope.id,
       correlationId: waiting.submissionId,
       at: now.toISOString(),
     },
@@ -90,7 +91,8 @@ async function expireLease({ slots }: LeaseDeps, stream: string, now: string): P
   const lease = state.kind === 'registered' ? state.lease : null;
   if (lease === null || lastEvent === null || lease.deadlineAt > now) return null;
   const { submissionId, fencingToken } = lease;
-  const context = { causeId: deriveId('expireLease', lastEvent.envelope.id), correlationId: submissionId, at: now };
+  const causedBy = lastEvent.envelope.id;
+  const context = { causeId: deriveId('expireLease', causedBy), causedBy, correlationId: submissionId, at: now };
   const expired = await slots.handle(stream, { kind: 'ExpireLease', fencingToken, now }, context);
   return isRejection(expired) ? null : expired.position;
 }

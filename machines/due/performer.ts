@@ -41,6 +41,7 @@ export async function send(
   const handled = await submissions.handle(stream, command, {
     // With the command itself: two managers with one answer append once, with different answers they conflict.
     causeId: deriveId('due', due.lastEventId, JSON.stringify(command)),
+    causedBy: due.lastEventId,
     correlationId: submissionId,
     at: at.toISOString(),
   });

@@ -164,4 +164,30 @@ describe('Handling a command', () => {
     expect(await handlerOn(log).load(stream)).to.deep.equal(await writer.load(stream));
     expect((await handlerOn(log).load(stream)).revision).to.equal(600);
   });
+
+  it('reads each event of a long stream once, however many commands follow', async () => {
+    const log = memoryEventLog();
+    const setUp = handlerOn(log);
+    await setUp.handle(stream, receive, context('c1'));
+    for (let round = 1; round <= 400; round += 1) {
+      await setUp.handle(stream, hold(`h${round}`, 'operator'), context(`hold-${round}`));
+      await setUp.handle(stream, resolveHold(`h${round}`, 'release'), context(`release-${round}`));
+    }
+    let read = 0;
+    const counting: EventLog = {
+      ...log,
+      async readStream(...query) {
+        const page = await log.readStream(...query);
+        read += page.length;
+        return page;
+      },
+    };
+    const handler = handlerOn(counting);
+    for (let round = 401; round <= 500; round += 1) {
+      await handler.handle(stream, hold(`h${round}`, 'operator'), context(`hold-${round}`));
+      await handler.handle(stream, resolveHold(`h${round}`, 'release'), context(`release-${round}`));
+    }
+    await handler.load(stream);
+    expect(read).to.equal(await log.head());
+  });
 });

@@ -126,6 +126,10 @@ describe('an executor slot', () => {
     const events = await world.until(world.stream('s1'), 'SubmissionFailed');
     expect(types(events).slice(-3)).to.deep.equal(['AttemptStarted', 'AttemptFailed', 'SubmissionFailed']);
     expect(events.at(-2)?.data).to.include({ verdict: 'contract', where: 'training.py:1' });
+    const all = await world.log.readAll(0, 100);
+    const granted = all.find(({ envelope }) => envelope.type === 'LeaseGranted');
+    const causes = all.filter(({ position }) => position > (granted?.position ?? 0));
+    expect(new Set(causes.map(({ envelope }) => envelope.causationId))).to.deep.equal(new Set([granted?.envelope.id]));
     expect(world.fake.leftovers()).to.deep.equal([]);
     await life.stop();
   });

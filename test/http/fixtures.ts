@@ -38,6 +38,8 @@ export type Overrides = {
   readonly patienceMs?: number;
   /** Whether there are read models from the start. */
   readonly isBuilt?: boolean;
+  /** What the log says of writes. */
+  readonly writeFault?: string | null;
 };
 
 /** The app on a real server and a memory log, with read models that follow. */
@@ -47,6 +49,7 @@ export async function startApp({
   logFor = (log) => log,
   patienceMs = 5_000,
   isBuilt = true,
+  writeFault = null,
 }: Overrides = {}) {
   const stored = new Map<string, Uint8Array>();
   const log = logFor(memoryEventLog(({ sha256, bytes }) => stored.set(sha256, bytes)));
@@ -71,6 +74,7 @@ export async function startApp({
       slug: 'prism',
       version: '0.1.0',
       head: () => log.head(),
+      writeFault: async () => writeFault,
       projectionStatuses: projectionStatuses(db, projections),
       projectionNames: projections.map(({ name }) => name),
       slots: slotQueries(db).slots,

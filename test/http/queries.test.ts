@@ -340,6 +340,15 @@ describe('the query routes', () => {
       expect(scores.poison).to.include({ position: 1 });
     });
 
+    it('says why the log takes no events', async () => {
+      const full = await startApp({ writeFault: 'diskFull' });
+      const { status, body } = await get(full, '/health');
+      await full.close();
+      expect(status).to.equal(200);
+      expect(body.status).to.equal('degraded');
+      expect(body.reasons).to.include('logNotWritable:diskFull');
+    });
+
     it('is unavailable without the log', async () => {
       await app.log.close();
       const { status, body } = await get(app, '/health');

@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import { openSqliteEventLog } from '../../storage/sqlite-event-log.ts';
 import { completedOutcome, hold, instant, receipt } from '../domain/submission-examples.ts';
+import { withFolder } from '../storage/fixtures.ts';
 import {
   type Gates,
   passing,
@@ -77,18 +80,36 @@ describe('The process manager', () => {
     }
   });
 
-  it('does the work once where two of them look after one log', async () => {
-    const log = memoryEventLog();
-    await prepare(log);
-    const [first, second] = [start(log), start(log)];
-    for (let round = 0; round < 20; round += 1) {
-      await Promise.all([first.step(), second.step()]);
-      await Promise.all([first.execute(completedOutcome), second.execute(completedOutcome)]);
-    }
-    expect(await typesIn(log)).to.deep.equal(life);
-    expect(await typesIn(log, 'slot-host-gpu0')).to.deep.equal(['SlotRegistered', 'LeaseGranted', 'LeaseReleased']);
-    expect([...first.faults, ...second.faults]).to.deep.equal([]);
-  });
+  const sharedLogs: Readonly<
+    Record<string, (use: (first: EventLog, second: EventLog) => Promise<void>) => Promise<void>>
+  > = {
+    'one log in memory': async (use) => {
+      const log = memoryEventLog();
+      await use(log, log);
+    },
+    'one file, over a connection each': (use) =>
+      withFolder(async (folder) => {
+        const path = join(folder, 'events.sqlite');
+        const logs = [openSqliteEventLog({ path }), openSqliteEventLog({ path })] as const;
+        await use(...logs);
+        await Promise.all(logs.map((log) => log.close()));
+      }),
+  };
+  for (const [what, withLogs] of Object.entries(sharedLogs)) {
+    it(`does the work once where two of them look after ${what}`, () =>
+      withLogs(async (log, other) => {
+        await prepare(log);
+        const [first, second] = [start(log), start(other)];
+        for (let round = 0; round < 20; round += 1) {
+          await Promise.all([first.step(), second.step()]);
+          await Promise.all([first.execute(completedOutcome), second.execute(completedOutcome)]);
+        }
+        expect(await typesIn(log)).to.deep.equal(life);
+        expect(await typesIn(log, 'slot-host-gpu0')).to.deep.equal(['SlotRegistered', 'LeaseGranted', 'LeaseReleased']);
+        expect([...first.faults, ...second.faults]).to.deep.equal([]);
+        await Promise.all([first.manager.close(), second.manager.close()]);
+      }));
+  }
 
   it('fires the deadline of a hold that nobody decided', async () => {
     const log = memoryEventLog();

@@ -58,7 +58,11 @@ export async function prepare(log: EventLog, devices: readonly string[] = ['gpu0
     const register: SlotCommand = { kind: 'RegisterSlot', slot: { ...slot, device } };
     await commandHandler(log, slotAggregate).handle(slotStream('host', device), register, context(device));
   }
-  await submissionHandler(log).handle(stream, { kind: 'ReceiveSubmission', received: receipt }, context('receive'));
+  await submissionHandler(log).handle(
+    stream,
+    { kind: 'ReceiveSubmission', received: receipt },
+    { causeId: 'receive', correlationId: receipt.submissionId, at: instant(0) },
+  );
 }
 
 export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, owner = 'host'): World {
@@ -90,20 +94,20 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
     },
   });
 
-  async function startAttempt(name: string, device: string, lease: Lease) {
+  async function startAttempt(name: string, device: string, lease: Lease, grantedBy: string) {
     const { submissionId, run, attempt, fencingToken, deadlineAt } = lease;
     const place = { slot: name, executor: 'host', device, deviceClass: 'gpu' } as const;
     return submissions.handle(
       submissionStream(submissionId),
       { kind: 'StartAttempt', run, attempt, fencingToken, ...place, deadlineAt },
-      contextOf('start', lease),
+      contextOf('start', lease, grantedBy),
     );
   }
 
   /** An executor's commands are derived from its lease: a restarted one repeats them. */
-  function contextOf(what: string, { submissionId, run, attempt, fencingToken }: Lease) {
+  function contextOf(what: string, { submissionId, run, attempt, fencingToken }: Lease, causedBy: string) {
     const causeId = deriveId(what, submissionId, run, attempt, fencingToken);
-    return { causeId, correlationId: submissionId, at: now().toISOString() };
+    return { causeId, causedBy, correlationId: submissionId, at: now().toISOString() };
   }
 
   return {
@@ -118,23 +122,24 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
     },
     async execute(outcome, device = 'gpu0') {
       const name = slotStream('host', device);
-      const { state } = await slots.load(name);
+      const { state, lastEvent } = await slots.load(name);
       const lease = state.kind === 'registered' ? state.lease : null;
-      if (lease === null) return;
-      const started = await startAttempt(name, device, lease);
+      if (lease === null || lastEvent === null) return;
+      const grantedBy = lastEvent.envelope.id;
+      const started = await startAttempt(name, device, lease, grantedBy);
       if (outcome === 'dies') return;
       const { submissionId, run, attempt, fencingToken } = lease;
       if (started.kind === 'accepted') {
         await submissions.handle(
           submissionStream(submissionId),
           { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, attemptsPerRun: 3 },
-          contextOf('outcome', lease),
+          contextOf('outcome', lease, grantedBy),
         );
       }
       await slots.handle(
         name,
         { kind: 'ReleaseLease', fencingToken, reason: 'attemptEnded' },
-        contextOf('release', lease),
+        contextOf('release', lease, grantedBy),
       );
     },
   };

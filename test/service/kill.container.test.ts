@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { RecordedEvent } from '../../domain/event.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
 import type { Labelled } from '../../executor/container-engine.ts';
+import { beginningsOf, correlated } from '../domain/causes.ts';
 import { architecture, bundle, training } from './bundles.ts';
 import { isOf, type LogWatch, watchLog } from './log-watch.ts';
 import { type ServiceHome, type ServiceProcess, twoSlots } from './service-process.ts';
@@ -98,6 +99,13 @@ describeServices('that is killed five times, each time at another moment of a su
   it('left a log without gaps and without an event twice', () => {
     expect(log.seen.map(({ position }) => position)).to.deep.equal(log.seen.map((_, index) => index + 1));
     expect(new Set(log.seen.map(({ envelope }) => envelope.id))).to.have.lengthOf(log.seen.length);
+  });
+
+  it('can tell of every event which receipt it goes back to', () => {
+    for (const id of ids) {
+      const [receipt] = eventsOf(id);
+      expect(beginningsOf(correlated(log.seen, id))).to.deep.equal([receipt?.envelope.causationId]);
+    }
   });
 
   it('left no container and no volume of an attempt', () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
@@ -34,6 +34,22 @@ describe('open storage', () => {
       const { sha256 } = await blobs.put(Buffer.alloc(65_537));
       expect(await readdir(join(dataDir, 'blobs', sha256.slice(0, 2)))).to.deep.equal([sha256]);
       await close();
+    }));
+
+  it('sweeps what a dead writer left on its way in, and leaves what may still be written', () =>
+    withFolder(async (dataDir) => {
+      const incoming = join(dataDir, 'blobs', 'incoming');
+      await mkdir(incoming, { recursive: true });
+      const hours = (count: number) => new Date(Date.now() - count * 3_600_000);
+      for (const [name, written] of [
+        ['abandoned', hours(2)],
+        ['in hand', hours(0.5)],
+      ] as const) {
+        await writeFile(join(incoming, name), 'half a blob');
+        await utimes(join(incoming, name), written, written);
+      }
+      await (await openStorage({ dataDir })).close();
+      expect(await readdir(incoming)).to.deep.equal(['in hand']);
     }));
 
   it('read-only reads beside a writer, sees what it appends, and refuses to write', () =>

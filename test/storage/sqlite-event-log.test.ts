@@ -75,6 +75,10 @@ describe('sqlite event log', () => {
         db.close();
       }));
 
+    it('refuses a file that can have no write-ahead log', () => {
+      expect(() => openConnection({ path: ':memory:' })).to.throw(LogUnavailableError, 'journal_mode is memory');
+    });
+
     const foreign: readonly [string, string][] = [
       ['of another program', 'CREATE TABLE notes (text)'],
       ['of a newer version', 'PRAGMA user_version = 99'],

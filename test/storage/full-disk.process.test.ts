@@ -1,48 +1,32 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { LogUnavailableError } from '../../domain/ports/event-log-errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import { eventNamed, faultOf, namesOf, range } from './fixtures.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** Needs a file system of its own to fill, and so the right to mount one. */
 describe('a disk that is full or read-only', () => {
+  let small: SmallDisk | null = null;
   let disk: string;
 
   beforeEach(function () {
-    disk = mkdtempSync(join(tmpdir(), 'prism-disk-'));
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]).status !== 0) {
-      rmdirSync(disk);
-      disk = '';
-      this.skip();
-    }
+    small = mountSmallDisk(4);
+    if (small === null) this.skip();
+    disk = small.path;
   });
-  afterEach(() => {
-    if (disk === '') return;
-    spawnSync('umount', ['-l', disk]);
-    rmdirSync(disk);
-  });
-
-  function fill(): void {
-    for (const size of [65_536, 4_096]) {
-      try {
-        for (;;) appendFileSync(join(disk, 'filler'), Buffer.alloc(size, 1));
-      } catch {
-        // Full, to within `size` bytes.
-      }
-    }
-  }
+  afterEach(() => small?.unmount());
 
   const large = (name: string) => eventNamed(name, 'a', { filler: 'x'.repeat(50_000) });
 
   it('full: each append of a group gets a clear error, nothing is half-written, and the log recovers when space returns', async () => {
     const { log, close } = await openStorage({ dataDir: join(disk, 'data') });
     await log.append('a', 'noStream', [large('before')]);
-    fill();
+    small?.fill();
 
     const names = range(1, 8).map((n) => `refused-${n}`);
     const faults = await Promise.all(names.map((name) => faultOf(log.append('a', 'any', [large(name)]))));
@@ -54,7 +38,7 @@ describe('a disk that is full or read-only', () => {
     }
     expect(namesOf(await log.readAll(0, 100))).to.deep.equal(['before']);
 
-    rmSync(join(disk, 'filler'));
+    small?.free();
     const results = await Promise.all(names.map((name) => log.append('a', 'any', [large(name)])));
     expect(results.map(({ kind }) => kind)).to.deep.equal(names.map(() => 'appended'));
     await close();
@@ -72,10 +56,10 @@ describe('a disk that is full or read-only', () => {
   it('full: a large blob is refused, leaves nothing behind, and is taken when space returns', async () => {
     const { blobs, close } = await openStorage({ dataDir: join(disk, 'data') });
     await blobs.put(Buffer.alloc(100_000, 1));
-    fill();
+    small?.fill();
     expect(await faultOf(blobs.put(Buffer.alloc(100_000, 2)))).to.have.property('code', 'ENOSPC');
     expect(await readdir(join(disk, 'data', 'blobs', 'incoming'))).to.deep.equal([]);
-    rmSync(join(disk, 'filler'));
+    small?.free();
     const { sha256 } = await blobs.put(Buffer.alloc(100_000, 2));
     expect(await blobs.has(sha256)).to.equal(true);
     await close();
@@ -83,21 +67,22 @@ describe('a disk that is full or read-only', () => {
 
   it('full at the start: opening gives a clear error', async () => {
     mkdirSync(join(disk, 'data'));
-    fill();
+    small?.fill();
     expect(await faultOf(openStorage({ dataDir: join(disk, 'data') })))
       .to.be.instanceOf(LogUnavailableError)
       .with.property('code')
       .that.matches(/^SQLITE_(FULL|IOERR|CANTOPEN)/);
   });
 
-  it('read-only: opening for writing gives a clear error', async () => {
-    const { log, close } = await openStorage({ dataDir: join(disk, 'data') });
-    await log.append('a', 'any', [large('before')]);
-    await close();
-    expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).to.equal(0);
-    expect(await faultOf(openStorage({ dataDir: join(disk, 'data') })))
-      .to.be.instanceOf(LogUnavailableError)
-      .with.property('reason')
-      .that.is.oneOf(['readOnly', 'cannotOpen']);
-  });
+  for (const readOnly of [false, true]) {
+    it(`read-only: opening ${readOnly ? 'for reading' : 'for writing'} gives a clear error`, async () => {
+      const { log, close } = await openStorage({ dataDir: join(disk, 'data') });
+      await log.append('a', 'any', [large('before')]);
+      await close();
+      expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).to.equal(0);
+      const fault = await faultOf(openStorage({ dataDir: join(disk, 'data'), readOnly }));
+      expect(fault).to.be.instanceOf(LogUnavailableError).with.property('reason', 'readOnly');
+      expect(fault).to.have.property('message').that.contains('must be writable');
+    });
+  }
 });

@@ -1,7 +1,7 @@
 import canonicalize from 'canonicalize';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { canonicalJson, NotCanonicalError } from '../../storage/canonical-json.ts';
+import { canonicalJson, NotCanonicalError } from '../../domain/canonical-json.ts';
 
 describe('canonical JSON', () => {
   it('sorts keys by UTF-16 code units and writes numbers as RFC 8785 does', () => {
