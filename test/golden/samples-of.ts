@@ -12,6 +12,7 @@ type Schema = {
   readonly default?: JsonValue | undefined;
   readonly format?: string | undefined;
   readonly pattern?: string | undefined;
+  readonly minLength?: number | undefined;
   readonly minimum?: number | undefined;
   readonly exclusiveMinimum?: number | undefined;
 };
@@ -32,6 +33,7 @@ const schemaSchema: z.ZodType<Schema> = z.looseObject({
   default: json.optional(),
   format: z.string().optional(),
   pattern: z.string().optional(),
+  minLength: z.number().optional(),
   minimum: z.number().optional(),
   exclusiveMinimum: z.number().optional(),
 });
@@ -84,10 +86,10 @@ function sampleOfType(type: string | undefined, schema: Schema, isLean: boolean)
   }
 }
 
-function sampleText({ format, pattern }: Schema, isLean: boolean): string {
+function sampleText({ format, pattern, minLength = 0 }: Schema, isLean: boolean): string {
   if (format === 'date-time') return '2026-01-01T00:00:00.000Z';
   if (format === 'uuid') return '97edb3fc-6f3a-5fb5-8d0b-3c1f0a2d4e61';
   if (pattern === '^[0-9a-f]{64}$') return (isLean ? '0' : '3a').repeat(isLean ? 64 : 32);
   if (pattern !== undefined) throw new Error(`no sample of ${pattern}`);
-  return isLean ? '' : 'text "ü" \u{1f600}\n';
+  return isLean ? 'x'.repeat(minLength) : 'text "ü"\n\u{1f600}';
 }
