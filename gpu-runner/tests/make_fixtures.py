@@ -1,4 +1,4 @@
-"""Writes fixtures/{spec.json,bundle,record.json,manifest.json} from one honest attempt, and fixtures/decoys.json.
+"""Writes fixtures/{spec.json,bundle,record.json,cuts.json,manifest.json} from one honest attempt, and fixtures/decoys.json.
 
     PYTHONPATH=. python3 tests/make_fixtures.py
 
@@ -43,5 +43,6 @@ if __name__ == "__main__":
     (FIXTURES / "spec.json").write_text(json.dumps(result.spec, indent=2) + "\n")
     (FIXTURES / "bundle").write_bytes(bundle)
     (FIXTURES / "record.json").write_bytes(result.record_bytes or b"")
+    (FIXTURES / "cuts.json").write_bytes(result.cuts_bytes or b"")
     (FIXTURES / "manifest.json").write_bytes(result.manifest_bytes)
     (FIXTURES / "decoys.json").write_text(json.dumps(decoys()) + "\n")

@@ -20,7 +20,7 @@ def test_record_and_manifest_are_canonical_and_belong_together() -> None:
     record, manifest = json.loads(RECORD), json.loads(MANIFEST)
     assert (encode(record), encode(manifest)) == (RECORD, MANIFEST)
     assert manifest["recordDigest"] == hashlib.sha256(RECORD).hexdigest()
-    check_sums(Result(manifest, MANIFEST, record, RECORD, "", {}))
+    check_sums(Result(manifest, MANIFEST, record, RECORD, None, None, "", {}))
 
 
 def test_the_spec_is_read_and_names_the_bundle_and_the_manifest_s_provenance() -> None:
