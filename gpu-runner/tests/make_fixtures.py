@@ -1,6 +1,6 @@
 """Writes fixtures/{spec.json,bundle,record.json,cuts.json,manifest.json} from one honest attempt, and fixtures/decoys.json.
 
-    PYTHONPATH=. python3 tests/make_fixtures.py
+    PYTHONPATH=.:tests python3 tests/make_fixtures.py
 
 The TypeScript side's tests read them too. Digests and costs are of this machine's platform: the files must agree
 with each other, not with the next machine's numbers. decoys.json is the same on every machine.
