@@ -1,4 +1,4 @@
-"""Writes fixtures/{spec.json,bundle,record.json,cuts.json,manifest.json} from one honest attempt, and fixtures/decoys.json.
+"""Writes fixtures/{spec,record,cuts,manifest}.json and bundle from one honest attempt, and fixtures/decoys.json.
 
     PYTHONPATH=.:tests python3 tests/make_fixtures.py
 
