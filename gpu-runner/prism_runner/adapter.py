@@ -32,6 +32,7 @@ class Terms:
     max_parameters: int  # cap on realised parameters and buffer elements
     device: str
     tokenizer: str  # the stream's, which the manifest named
+    vocab: int  # V of the stream's tokenizer
 
 
 class Adapter:
@@ -65,6 +66,13 @@ class Adapter:
             raise ParameterCapError(
                 f"{self.parameters} parameters and buffer elements, the cap is {self._terms.max_parameters}"
             )
+
+    def reference_tokenizer(self, name: str) -> ReferenceTokenizer:
+        """The handle of that name. Raises ContractError."""
+        known = {**VOCAB, self._terms.tokenizer: self._terms.vocab}
+        if name not in known:
+            raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(known)}")
+        return ReferenceTokenizer(name, known[name])
 
     def batches(
         self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None, reuse_forward: bool
@@ -139,10 +147,3 @@ class Adapter:
             self.say("logits", id=frame, dtype=dtype, start=start, count=part.shape[0], slot=slot)
         for _ in range(-(-flat.shape[0] // step) - taken):
             self.hear("took")
-
-
-def reference_tokenizer(name: str) -> ReferenceTokenizer:
-    """The handle of that name. Raises ContractError."""
-    if name not in VOCAB:
-        raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(VOCAB)}")
-    return ReferenceTokenizer(name, VOCAB[name])

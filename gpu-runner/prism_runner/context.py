@@ -19,7 +19,7 @@ class ParameterCapError(ContractError):
 class ReferenceTokenizer:
     """A handle on one of the challenge's tokenizers. The referee tokenises; it knows the handle by its name."""
 
-    name: str  # `bytes` or `gpt2`
+    name: str  # `bytes`, `gpt2`, or the bundle path of its own
     vocab_size: int  # V
 
 

@@ -62,7 +62,7 @@ def run(places: Places) -> int:
     attempt = Attempt(places, spec)
     try:
         bundle = read_bundle(attempt)
-        load_stream(attempt)
+        load_stream(attempt, bundle)
         converse(attempt, bundle)
         outcome = Outcome("completed")
     except Exception as error:  # outcome_of keeps ours and theirs apart
@@ -75,7 +75,7 @@ def run(places: Places) -> int:
 
 
 def read_bundle(attempt: Attempt) -> bytes:
-    """The bundle's canonical bytes, checked against the code hash, measured, and never unpacked here."""
+    """The bundle's canonical bytes, checked against the code hash, measured, and never run here."""
     bundle = (attempt.places.attempt / "in" / "bundle").read_bytes()
     if hashlib.sha256(bundle).hexdigest() != attempt.spec.code_hash:
         raise ValueError("the bundle isn't the one that the spec names")
@@ -83,10 +83,10 @@ def read_bundle(attempt: Attempt) -> bytes:
     return bundle
 
 
-def load_stream(attempt: Attempt) -> None:
+def load_stream(attempt: Attempt, bundle: bytes) -> None:
     """Verify the locked files, order and cut the documents, tokenise once."""
     spec, places = attempt.spec, attempt.places
-    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest)
+    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest, bundle)
     raw = load_stream_bytes(places.data, spec.data_digest, "train", spec.season_secret, spec.stream_bytes)
     attempt.stream = encode(raw)
 

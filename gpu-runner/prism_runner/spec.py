@@ -66,7 +66,7 @@ class RunSpec:
     seed: int  # forced seed, 0 … 2^31 - 1
     season_secret: bytes  # keys the document order
     stream_bytes: int  # raw UTF-8 bytes of the stream
-    tokenizer: str  # `bytes` or `gpt2`
+    tokenizer: str  # `bytes`, `gpt2`, or the bundle path of a declared one, which ends in `.json`
     architecture: Entrypoint  # build_model
     training: Entrypoint  # train
     decoys: DecoyPlan  # where it is asked blind
@@ -96,7 +96,7 @@ def parse_spec(raw: bytes) -> RunSpec:
         seed=integer(fields, "seed", 0, 2**31 - 1),
         season_secret=_secret(fields, "seasonSecret"),
         stream_bytes=integer(fields, "streamBytes", 1, LARGEST),
-        tokenizer=choice(fields, "tokenizer", ("bytes", "gpt2")),
+        tokenizer=_tokenizer(fields),
         architecture=_entrypoint(fields, "architecture"),
         training=_entrypoint(fields, "training"),
         decoys=_decoys(nested(fields, "decoys")),
@@ -139,6 +139,15 @@ def _rows(fields: Fields) -> RowSample:
     if fraction == 0:
         raise FieldError("fraction must be over 0")
     return RowSample(_key(fields, "key"), fraction)
+
+
+def _tokenizer(fields: Fields) -> str:
+    if not isinstance(fields.get("tokenizer"), dict):
+        return choice(fields, "tokenizer", ("bytes", "gpt2"))
+    path = text(nested(nested(fields, "tokenizer"), "bpe"), "path")
+    if not path.endswith(".json"):
+        raise FieldError("path of a declared tokenizer must end in .json")
+    return path
 
 
 def _entrypoint(fields: Fields, role: str) -> Entrypoint:
