@@ -8,16 +8,15 @@ parts of 256. Within one, of all pairs that have a merge the earliest merge is a
 is left.
 """
 
-from itertools import pairwise
+import math
 
 from prism_runner.fields import FieldError, parse_object
-from prism_runner.pieces import Encoded, encode_pieces
+from prism_runner.pieces import Encoded, encode_pieces, join_best
 from prism_runner.stream import TokenStream
 
 SCHEMA = "prism_bpe.v1"
 LARGEST_VOCAB = 65_536
 LONGEST_TOKEN = 256  # bytes; bounds the work on a piece as well
-NEVER = LARGEST_VOCAB
 
 Pair = tuple[int, int]
 
@@ -39,21 +38,14 @@ class Bpe:
     def _encode(self, piece: str) -> Encoded:
         raw = piece.encode("utf-8")
         parts = (raw[at : at + LONGEST_TOKEN] for at in range(0, len(raw), LONGEST_TOKEN))
-        return [(number, self._sizes[number]) for part in parts for number in self._merge(part)]
+        ids = (number for part in parts for number in join_best(list(part), self._rank, self._join))
+        return [(number, self._sizes[number]) for number in ids]
 
-    def _merge(self, piece: bytes) -> list[int]:
-        ids = list(piece)
-        ranks = [self._rank(pair) for pair in pairwise(ids)]  # ranks[i]: of the pair that begins at i
-        while ranks and (best := min(ranks)) < NEVER:
-            at = ranks.index(best)
-            ids[at : at + 2] = [256 + best]
-            del ranks[at]
-            for touched in range(max(at - 1, 0), min(at + 1, len(ranks))):
-                ranks[touched] = self._rank((ids[touched], ids[touched + 1]))
-        return ids
+    def _rank(self, left: int, right: int) -> float:
+        return self._ranks.get((left, right), math.inf)
 
-    def _rank(self, pair: Pair) -> int:
-        return self._ranks.get(pair, NEVER)
+    def _join(self, left: int, right: int) -> int:
+        return 256 + self._ranks[left, right]
 
 
 def parse_merges(raw: bytes) -> list[Pair]:

@@ -1,11 +1,13 @@
-"""Cutting text into the pieces that byte-pair encoding doesn't merge across, by GPT-2's pattern."""
+"""What byte-pair encodings share: cutting text into pieces that nothing is joined across, and joining within them."""
 
+import math
 import re
 import unicodedata
 from array import array
 from collections.abc import Callable
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from typing import TypeVar
 
 from prism_runner.stream import TokenStream
 
@@ -15,14 +17,20 @@ SPACE = "\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\uf
 LONGEST_REMEMBERED = 64  # characters of a piece worth remembering
 MOST_REMEMBERED = 1 << 19
 
+Part = TypeVar("Part")
 Encoded = list[tuple[int, int]]  # id and bytes of each token
 
 
 def encode_pieces(raw: bytes, vocab: int, encode: Callable[[str], Encoded]) -> TokenStream:
-    """The token stream of valid UTF-8 bytes, each piece encoded by itself, and most of them only once."""
+    """The token stream of valid UTF-8 bytes, cut by GPT-2's pattern."""
+    return encode_matches(raw, vocab, pre_token_pattern(), encode)
+
+
+def encode_matches(raw: bytes, vocab: int, pattern: re.Pattern[str], encode: Callable[[str], Encoded]) -> TokenStream:
+    """The token stream of valid UTF-8 bytes, each match encoded by itself, and most of them only once."""
     remembered: dict[str, tuple[array[int], array[int]]] = {}
     tokens, sizes = array("I"), array("I")
-    for match in pre_token_pattern().finditer(raw.decode("utf-8")):
+    for match in pattern.finditer(raw.decode("utf-8")):
         piece = match.group()
         known = remembered.get(piece)
         if known is None:
@@ -33,6 +41,18 @@ def encode_pieces(raw: bytes, vocab: int, encode: Callable[[str], Encoded]) -> T
         tokens.extend(known[0])
         sizes.extend(known[1])
     return TokenStream(tokens, array("Q", accumulate(sizes, initial=0)), vocab)
+
+
+def join_best(parts: list[Part], rank: Callable[[Part, Part], float], join: Callable[[Part, Part], Part]) -> list[Part]:
+    """Join adjacent parts: of all pairs with a finite rank the lowest, the leftmost of equals, until there is none."""
+    ranks = [rank(left, right) for left, right in pairwise(parts)]  # ranks[i]: of the pair that begins at i
+    while ranks and (best := min(ranks)) < math.inf:
+        at = ranks.index(best)
+        parts[at : at + 2] = [join(parts[at], parts[at + 1])]
+        del ranks[at]
+        for touched in range(max(at - 1, 0), min(at + 1, len(ranks))):
+            ranks[touched] = rank(parts[touched], parts[touched + 1])
+    return parts
 
 
 @cache

@@ -66,7 +66,7 @@ class RunSpec:
     seed: int  # forced seed, 0 … 2^31 - 1
     season_secret: bytes  # keys the document order
     stream_bytes: int  # raw UTF-8 bytes of the stream
-    tokenizer: str  # `bytes`, `gpt2`, or the bundle path of a declared one, which ends in `.json`
+    tokenizer: str  # `bytes`, `gpt2`, `llama`, or the bundle path of a declared one, which ends in `.json`
     architecture: Entrypoint  # build_model
     training: Entrypoint  # train
     decoys: DecoyPlan  # where it is asked blind
@@ -143,7 +143,7 @@ def _rows(fields: Fields) -> RowSample:
 
 def _tokenizer(fields: Fields) -> str:
     if not isinstance(fields.get("tokenizer"), dict):
-        return choice(fields, "tokenizer", ("bytes", "gpt2"))
+        return choice(fields, "tokenizer", ("bytes", "gpt2", "llama"))
     path = text(nested(nested(fields, "tokenizer"), "bpe"), "path")
     if not path.endswith(".json"):
         raise FieldError("path of a declared tokenizer must end in .json")

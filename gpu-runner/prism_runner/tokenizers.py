@@ -1,5 +1,5 @@
-"""The challenge's tokenizers: `bytes` (V = 256), `gpt2` (V = 50,257), and what a bundle declares (bpe.py). Each is
-lossless: its tokens' bytes joined are the raw bytes, and the referee counts bytes from them.
+"""The challenge's tokenizers: `bytes` (V = 256), `gpt2` (V = 50,257), `llama` where a model is given (llama.py), and
+what a bundle declares (bpe.py). Each is lossless: its tokens' bytes joined are the raw bytes, and bytes are counted so.
 
 A bundle's own is named by its path, which ends in `.json`. GPT-2's end-of-text id exists in the vocabulary but is never
 produced.
@@ -13,13 +13,13 @@ from pathlib import Path
 from prism_runner.bpe import Bpe
 from prism_runner.bundle import parse_canonical
 from prism_runner.fields import FieldError
-from prism_runner.locked import locked_files, read_locked, read_manifest
+from prism_runner.llama import Llama
+from prism_runner.locked import LockedFileError, locked_files, read_locked, read_manifest
 from prism_runner.outcome import AttemptFailed
 from prism_runner.pieces import Encoded, encode_pieces
 from prism_runner.stream import TokenStream
 
-VOCAB = {"bytes": 256, "gpt2": 50_257}
-DECLARED_SUFFIX = ".json"
+VOCAB = {"bytes": 256, "gpt2": 50_257}  # those that are the same everywhere
 
 Encode = Callable[[bytes], TokenStream]  # of valid UTF-8 bytes
 
@@ -35,7 +35,16 @@ def load_tokenizer(name: str, folder: Path, digest: str, bundle: bytes) -> Encod
         return byte_stream
     if name == "gpt2":
         return Gpt2(tables["gpt2/vocab.bpe"], tables["gpt2/encoder.json"]).stream
+    if name == "llama":
+        return llama_tokenizer(tables.get("llama/tokenizer.model"))
     return declared_tokenizer(bundle, name)
+
+
+def llama_tokenizer(model: bytes | None) -> Encode:
+    """The tokenizer of the deployment's model file. Raises LockedFileError."""
+    if model is None:
+        raise LockedFileError("the tokenizers have no llama/tokenizer.model")
+    return Llama(model).stream
 
 
 def declared_tokenizer(bundle: bytes, path: str) -> Encode:
