@@ -16,7 +16,7 @@ from prism_runner.channel import Channel
 from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
 from prism_runner.determinism import WarningWatch
 from prism_runner.fields import Fields
-from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.prediction import ModelState, as_sent, count_parameters, predict
 from prism_runner.tokenizers import VOCAB
 
 PATIENCE_SECONDS = 3600.0  # a referee that judges a large frame is slow; one that is gone closes the channel
@@ -32,6 +32,7 @@ class Terms:
     max_parameters: int  # cap on realised parameters and buffer elements
     device: str
     tokenizer: str  # the stream's, which the manifest named
+    vocab: int  # V of the stream's tokenizer
 
 
 class Adapter:
@@ -66,8 +67,15 @@ class Adapter:
                 f"{self.parameters} parameters and buffer elements, the cap is {self._terms.max_parameters}"
             )
 
+    def reference_tokenizer(self, name: str) -> ReferenceTokenizer:
+        """The handle of that name. Raises ContractError."""
+        known = {**VOCAB, self._terms.tokenizer: self._terms.vocab}
+        if name not in known:
+            raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(known)}")
+        return ReferenceTokenizer(name, known[name])
+
     def batches(
-        self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None
+        self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None, reuse_forward: bool
     ) -> Iterator[PrismBatch]:
         """Open an iterator, at once; the one before it is dead. Raises ContractError when the referee refuses."""
         if not isinstance(model, Module):
@@ -86,35 +94,40 @@ class Adapter:
         answer, _ = self.hear("opened", "refused")
         if answer["kind"] == "refused":
             raise ContractError(str(answer["reason"]))
-        return self._iterate(model, self._iterators)
+        return self._iterate(model, self._iterators, bool(reuse_forward))
 
-    def _iterate(self, model: Module, iterator: int) -> Iterator[PrismBatch]:
+    def _iterate(self, model: Module, iterator: int, reuse_forward: bool) -> Iterator[PrismBatch]:
         while True:
             if iterator != self._iterators:
                 raise ContractError("this iterator is dead: iter_train_batches was called again")
-            batch = self._next_batch(model)
+            batch = self._next_batch(model, reuse_forward)
             if batch is None:
                 return
             yield batch
+            del batch  # and with it the graph of its logits, once the loop has let go of it
 
-    def _next_batch(self, model: Module) -> PrismBatch | None:
+    def _next_batch(self, model: Module, reuse_forward: bool) -> PrismBatch | None:
         """Answer frames until the batch is released; None at the end of the stream."""
         self.say("next")
         state: ModelState | None = None
-        tokens = torch.empty(0)
+        tokens, logits = torch.empty(0), None
         while True:
             header, body = self.hear("frame", "release", "end")
             if header["kind"] == "end":
                 return None
             state = state or ModelState(model)
+            if header["kind"] == "release" and reuse_forward:
+                return PrismBatch(tokens, float(str(header["progress"])), logits)
             state.put_back()
             if header["kind"] == "release":
-                return PrismBatch(tokens, float(str(header["progress"])))
+                return PrismBatch(tokens, float(str(header["progress"])), None)
+            logits = None  # any frame may be the true one, but only the newest: the graph before it goes
             shape = (int(str(header["rows"])), int(str(header["length"])))
             tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
-            logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
+            vocab = int(str(header["vocab"]))
+            logits = predict(model, tokens.clone(), vocab, reuse_forward)  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
-            self._send_logits(int(str(header["id"])), logits)
+            self._send_logits(int(str(header["id"])), as_sent(logits))
 
     def _send_logits(self, frame: int, logits: Tensor) -> None:
         """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
@@ -134,10 +147,3 @@ class Adapter:
             self.say("logits", id=frame, dtype=dtype, start=start, count=part.shape[0], slot=slot)
         for _ in range(-(-flat.shape[0] // step) - taken):
             self.hear("took")
-
-
-def reference_tokenizer(name: str) -> ReferenceTokenizer:
-    """The handle of that name. Raises ContractError."""
-    if name not in VOCAB:
-        raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(VOCAB)}")
-    return ReferenceTokenizer(name, VOCAB[name])

@@ -1,4 +1,4 @@
-"""The referee: owns the data, the clock and the arithmetic; never imports submitted code; writes record and manifest.
+"""The referee: owns data, clock and arithmetic; never imports submitted code; writes record, cuts and manifest.
 
 It opens no path that the contestant can write, and believes nothing that the contestant says but the logits' bytes.
 """
@@ -15,12 +15,14 @@ from pathlib import Path
 import torch
 
 from prism_runner import canonical_json
+from prism_runner.baseline import baseline_costs
 from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
-from prism_runner.manifest import Claims, Measured, Spent, manifest
+from prism_runner.judge import Judge
+from prism_runner.manifest import Claims, Digests, Measured, Spent, manifest
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
-from prism_runner.record import Identity, Ledger, Remainder, record_pieces, totals
+from prism_runner.record import Identity, Remainder, record_pieces, totals
 from prism_runner.session import Session
 from prism_runner.shards import load_stream_bytes
 from prism_runner.spec import RunSpec, parse_spec
@@ -28,6 +30,7 @@ from prism_runner.stream import LaneReader, TokenStream
 from prism_runner.tokenizers import load_tokenizer
 
 RECORD_NAME = "record.json"
+CUTS_NAME = "cuts.json"
 MANIFEST_NAME = "prism_run_manifest.v2.json"
 
 
@@ -59,7 +62,7 @@ def run(places: Places) -> int:
     attempt = Attempt(places, spec)
     try:
         bundle = read_bundle(attempt)
-        load_stream(attempt)
+        load_stream(attempt, bundle)
         converse(attempt, bundle)
         outcome = Outcome("completed")
     except Exception as error:  # outcome_of keeps ours and theirs apart
@@ -72,7 +75,7 @@ def run(places: Places) -> int:
 
 
 def read_bundle(attempt: Attempt) -> bytes:
-    """The bundle's canonical bytes, checked against the code hash, measured, and never unpacked here."""
+    """The bundle's canonical bytes, checked against the code hash, measured, and never run here."""
     bundle = (attempt.places.attempt / "in" / "bundle").read_bytes()
     if hashlib.sha256(bundle).hexdigest() != attempt.spec.code_hash:
         raise ValueError("the bundle isn't the one that the spec names")
@@ -80,10 +83,10 @@ def read_bundle(attempt: Attempt) -> bytes:
     return bundle
 
 
-def load_stream(attempt: Attempt) -> None:
+def load_stream(attempt: Attempt, bundle: bytes) -> None:
     """Verify the locked files, order and cut the documents, tokenise once."""
     spec, places = attempt.spec, attempt.places
-    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest)
+    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest, bundle)
     raw = load_stream_bytes(places.data, spec.data_digest, "train", spec.season_secret, spec.stream_bytes)
     attempt.stream = encode(raw)
 
@@ -92,11 +95,12 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     """Accept the one contestant and serve it until it is done."""
     if attempt.stream is None:
         raise ValueError("there is no stream to serve")
+    judge = Judge(attempt.spec, attempt.stream, baseline_costs(attempt.stream))
     listener = Listener(attempt.places.channel)
     announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
     channel = listener.accept(attempt.spec.limits.connect_seconds)
     announce("connected", {})
-    attempt.session = Session(channel, attempt.spec, attempt.stream, bundle, announce, Ledger(attempt.stream))
+    attempt.session = Session(channel, attempt.spec, attempt.stream, bundle, announce, judge)
     attempt.session.run()
 
 
@@ -108,23 +112,31 @@ def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:
 
 
 def write_results(attempt: Attempt, outcome: Outcome) -> None:
-    """The record of a completed run, then the manifest of any: a manifest that exists is whole."""
+    """Record and cuts where there are any, then the manifest, last: one that exists is whole."""
     out = attempt.places.attempt / "out"
     out.mkdir(exist_ok=True)
-    session, stream = attempt.session, attempt.stream
-    if session is None or stream is None:
-        measured, digest = Measured(None, None, Claims(), Spent(), stopped_by_clock=False), None
-    else:
-        completed = outcome.kind == "completed"
-        remainder = remainder_of(session.lanes, stream) if completed else Remainder(0, 0, 0)
-        total = totals(session.ledger, stream, remainder)
-        measured = Measured(session.ledger, total, session.claims, session.spent(), session.stopped_by_clock)
-        session.ledger.groups.close()
-        identity = Identity(attempt.spec.code_hash, attempt.spec.seed, attempt.spec.tokenizer)
-        pieces = record_pieces(identity, stream, session.ledger, remainder)
-        digest = write_synced(out, RECORD_NAME, pieces) if completed else None
-    facts = manifest(attempt.spec, outcome, measured, digest, attempt.xz_bytes)
+    measured, digests = Measured(None, None, None, Claims(), Spent(), stopped_by_clock=False), Digests()
+    if attempt.session is not None:
+        measured, digests = write_measured(attempt.spec, attempt.session, outcome, out)
+    facts = manifest(attempt.spec, outcome, measured, digests, attempt.xz_bytes)
     write_synced(out, MANIFEST_NAME, [canonical_json.encode(facts)])
+
+
+def write_measured(spec: RunSpec, session: Session, outcome: Outcome, out: Path) -> tuple[Measured, Digests]:
+    """What a run that has begun leaves: a record if it was completed, cuts also where they convict."""
+    ledger, cuts = session.judge.ledger, session.judge.cuts
+    completed = outcome.kind == "completed"
+    remainder = remainder_of(session.lanes, session.stream) if completed else Remainder(0, 0, 0)
+    record_digest = cuts_digest = None
+    if completed:
+        ledger.groups.close()
+        identity = Identity(spec.code_hash, spec.seed, spec.tokenizer, spec.rows.fraction)
+        record_digest = write_synced(out, RECORD_NAME, record_pieces(identity, ledger, remainder))
+    if completed or outcome.verdict == "causality":
+        cuts_digest = write_synced(out, CUTS_NAME, cuts.pieces())
+    total = totals(ledger, remainder)
+    measured = Measured(ledger, cuts, total, session.claims, session.spent(), session.stopped_by_clock)
+    return measured, Digests(record_digest, cuts_digest)
 
 
 def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:

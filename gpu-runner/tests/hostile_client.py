@@ -54,12 +54,18 @@ class Client:
         count = frame["rows"] * frame["length"]
         self.say("logits", **{"id": frame["id"], "dtype": "float32", "start": 0, "count": count, "slot": 0, **changes})
 
+    def to_release(self, frame: Any) -> None:
+        """Answer the frame and those after it, decoys or not, until the batch is released."""
+        while frame["kind"] == "frame":
+            self.answer(frame)
+            assert self.hear()["kind"] == "took"
+            frame = self.hear()
+        assert frame["kind"] == "release"
+
     def all_batches(self) -> None:
         self.open()
         while (frame := self.next())["kind"] == "frame":
-            self.answer(frame)
-            assert self.hear()["kind"] == "took"
-            assert self.hear()["kind"] == "release"
+            self.to_release(frame)
 
     def finish(self) -> None:
         self.say("finish", parameters=10, deterministic=True)
@@ -225,7 +231,7 @@ def silence_before_open(client: Client) -> None:
 
 
 def silence_in_training(client: Client) -> None:
-    client.answer(client.frame())
+    client.to_release(client.frame())
     client.wait_forever()
 
 
@@ -245,9 +251,7 @@ def closed_within_message(client: Client) -> None:
 
 
 def closed_in_training(client: Client) -> None:
-    client.answer(client.frame())
-    client.hear()
-    client.hear()
+    client.to_release(client.frame())
 
 
 def truncated_memory(client: Client) -> None:
@@ -279,10 +283,7 @@ def descriptors_along(client: Client) -> None:
     client.open()
     message = json.dumps({"kind": "next"}).encode()
     socket.send_fds(client.socket, [struct.pack("<I", len(message)) + message], [0, 1, 2])
-    frame = client.hear()
-    client.answer(frame)
-    client.hear()
-    client.hear()
+    client.to_release(client.hear())
     client.all_batches()
     client.finish()
 
@@ -291,11 +292,12 @@ def rewriting_memory(client: Client) -> None:
     """Writes to the slot again as soon as it is taken: what was judged is what was copied."""
     client.open()
     while (frame := client.next())["kind"] == "frame":
-        client.map[:] = bytes(len(client.map))
-        client.answer(frame)
-        client.hear()
-        client.map[:] = b"\x7f" * len(client.map)
-        client.hear()
+        while frame["kind"] == "frame":
+            client.map[:] = bytes(len(client.map))
+            client.answer(frame)
+            client.hear()
+            client.map[:] = b"\x7f" * len(client.map)
+            frame = client.hear()
     client.finish()
 
 
