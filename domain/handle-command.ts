@@ -1,6 +1,6 @@
 import type { Aggregate } from './aggregate.ts';
 import type { EventEnvelope, Fact, RecordedEvent } from './event.ts';
-import { currentSchemaVersion, toDomainEvent } from './event-catalog.ts';
+import { newestVersion, toDomainEvent } from './event-catalog.ts';
 import { eventId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { Attachment, EventLog } from './ports/event-log.ts';
@@ -100,7 +100,7 @@ function toEnvelope(event: Fact, stream: string, index: number, context: Command
   return {
     id: eventId(context.causeId, stream, index),
     type: event.type,
-    schemaVersion: currentSchemaVersion,
+    schemaVersion: newestVersion(event.type),
     stream,
     recordedAt: context.at,
     correlationId: context.correlationId,

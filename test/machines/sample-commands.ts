@@ -10,6 +10,7 @@ import {
   conclude,
   contract,
   crashOutcome,
+  expireHold,
   finding,
   hold,
   instant,
@@ -53,8 +54,8 @@ const fixedCommands: readonly SubmissionCommand[] = [
   ...['h1', 'another'].flatMap((holdId): readonly SubmissionCommand[] => [
     resolveHold(holdId, 'release'),
     resolveHold(holdId, 'reject'),
-    { kind: 'ExpireHold', holdId, now: instant(0) },
-    { kind: 'ExpireHold', holdId, now: instant(90_000) },
+    expireHold(holdId, 0),
+    expireHold(holdId, 90_000),
   ]),
   { kind: 'Withdraw', hotkey: owner },
   { kind: 'Withdraw', hotkey: 'somebody else' },
