@@ -21,7 +21,10 @@ export type BatchRecord = {
   readonly rowMicroNats?: readonly number[] | undefined;
 };
 
-/** A run of whole rows that holds at least 1,024 scored positions; `logits` is the SHA-256 of what was read of them. */
+/**
+ * A run of whole rows with at least 1,024 predicted positions. Positions and costs are those of scored rows; `logits` is the SHA-256 of what
+ * was read of all of them.
+ */
 export type GroupRecord = { readonly positions: number; readonly microNats: number; readonly logits: string };
 
 /** `prism_record.v2` */
@@ -29,7 +32,8 @@ export type RunRecord = {
   readonly schema: 'prism_record.v2';
   readonly codeHash: string;
   readonly seed: number;
-  readonly tokenizer: 'bytes' | 'gpt2';
+  /** By name. */
+  readonly tokenizer: string;
   readonly vocab: number;
   readonly streamBytes: number;
   readonly streamTokens: number;

@@ -55,7 +55,7 @@ function publication(
 function rerunRequest(state: LivingState, { policy, standings, lot }: Conclude): readonly SubmissionEvent[] {
   const run = scoredRun(state);
   if (state.publishBlind || run === undefined || run.examination === null) return [];
-  if (state.runs.some(({ purpose }) => purpose === 'rerun')) return [];
+  if (state.runs.some(({ run: name, purpose }) => purpose === 'rerun' || name === rerunName)) return [];
   const confirmed = scoreOf(run, 'confirmed', null, policy);
   if (confirmed.kind === 'unscorable') return [];
   const wanted = rerunRule(policy.policy.integrity.reruns, confirmed.score, standings, lot);

@@ -7,7 +7,7 @@ import { isRejection } from '../../domain/rejection.ts';
 import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import type { SlotCommand, SlotState } from '../../domain/slot/slot.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
-import { findRun, isOpenToAttempts, repeatedBy } from '../../domain/submission/runs.ts';
+import { findRun, isOpenToAttempts, repeatedBy, scoredRun } from '../../domain/submission/runs.ts';
 import type { SubmissionHandler } from './performer.ts';
 
 export type SlotHandler = CommandHandler<SlotState, SlotCommand, SlotEvent>;
@@ -54,7 +54,9 @@ async function grantLease(
   if (run?.status !== 'waiting') return null;
   const { policy } = await policies.ofVersion(run.policyVersion);
   const { timeoutSeconds } = limitsOf(repeatedBy(state, run), policy);
-  const index = free.findIndex((slot) => policy.deviceClasses.includes(slot.deviceClass));
+  // A rerun compares with its run digit by digit: on the same class of device at least.
+  const classes = run.purpose === 'rerun' ? [scoredRun(state)?.deviceClass] : policy.deviceClasses;
+  const index = free.findIndex((slot) => classes.includes(slot.deviceClass));
   const slot = free[index];
   if (slot === undefined) return null;
   free.splice(index, 1);

@@ -102,6 +102,13 @@ export const examination: Examination = {
   ...{ blind: null, signed: null, undetectedBpb: null, rerun: null },
 };
 
+/** A model that pays blind 0.3 bits a byte more than it claims. */
+export const objectionable: Examination = {
+  ...examination,
+  ...{ frames: 62, cuts: 992, undetectedBpb: 0.28 },
+  blind: { bitsPerByte: 2.9, standardErrorBpb: 0.05, excessBpb: 0.3, excessStandardErrors: 6 },
+};
+
 /** As cuts see a rerun that came to `verdict`. */
 export function rerunExamination(verdict: RerunVerdict): Examination {
   const firstDifferingGroup = verdict === 'nonReproducible' ? 3 : null;

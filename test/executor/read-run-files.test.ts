@@ -122,24 +122,42 @@ describe('A conviction for a breach of causality', () => {
   });
 });
 
-describe('readRunFiles on the golden fixtures', () => {
-  const fixture = (name: string) => readFile(join('test/executor/fixtures', name));
-  const golden = async () => ({
-    manifest: await fixture('manifest.json'),
-    record: await fixture('record.json'),
-    cuts: await fixture('cuts.json'),
+describe('readRunFiles on what a referee wrote', () => {
+  const fixture = (path: string) => readFile(join('test/executor/fixtures', path));
+  const read = async (folder: string) => {
+    const [manifest, cuts, spec] = await Promise.all(
+      ['manifest', 'cuts', 'spec'].map((name) => fixture(`${folder}/${name}.json`)),
+    );
+    const record = folder === 'convicted' ? null : await fixture(`${folder}/record.json`);
+    const asked: RunSpec = JSON.parse(String(spec));
+    return {
+      asked,
+      record,
+      ...readRunFiles({ manifest: manifest ?? null, record, cuts: cuts ?? null }, asked, examining),
+    };
+  };
+
+  it('takes a completed run, decoys where its key places them', async () => {
+    const { asked, record, reading, measured } = await read('completed');
+    expect(reading).to.deep.equal({ kind: 'completed' });
+    const { totals }: DraftRecord = JSON.parse(String(record));
+    expect(measured?.measurement).to.include({ microNats: totals.microNats, streamBytes: asked.streamBytes });
+    expect(measured?.examination).to.include({ frames: 20, cuts: 80, largestMicroNats: 0 });
   });
 
-  it('takes what a referee wrote', async () => {
-    const asked: RunSpec = JSON.parse((await fixture('spec.json')).toString());
-    const record: DraftRecord = JSON.parse((await fixture('record.json')).toString());
-    const { reading, measured } = readRunFiles(await golden(), asked, examining);
-    expect(reading).to.deep.equal({ kind: 'completed' });
-    expect(measured?.measurement).to.include({ microNats: record.totals.microNats, streamBytes: asked.streamBytes });
+  it('takes a run of which half the rows were scored, and estimates what all of them cost', async () => {
+    const { measured } = await read('sampled');
+    const all = (await read('completed')).measured?.measurement.microNats ?? 0;
+    const { microNats = 0, standardErrorMicroNats = 0 } = measured?.measurement ?? {};
+    expect(Math.abs(microNats - all)).to.be.within(1, 2 * standardErrorMicroNats);
+  });
+
+  it('takes a conviction with its evidence', async () => {
+    expect((await read('convicted')).reading).to.deep.include({ kind: 'failed', verdict: 'causality' });
   });
 
   it('hashes the canonical bundle as the spec names it', async () => {
-    const asked: RunSpec = JSON.parse((await readFile('gpu-runner/fixtures/spec.json')).toString());
+    const { asked } = await read('completed');
     expect(sha256Hex(await readFile('gpu-runner/fixtures/bundle'))).to.equal(asked.codeHash);
   });
 });
@@ -367,7 +385,7 @@ describe('readRunFiles on a sample of rows', () => {
     ['rowMicroNats', ({ batches }: DraftRecord) => void first(batches).rowMicroNats?.pop()],
     ['rowMicroNats in all', ({ batches }: DraftRecord) => shift(first(batches).rowMicroNats ?? [])],
     ["groups' positions", ({ groups }: DraftRecord) => add(first(groups), 'positions', 1)],
-    ['before it was full', ({ groups }: DraftRecord) => move(groups)],
+    ['more than its rows have', ({ groups }: DraftRecord) => add(first(groups), 'positions', 1_023)],
   ] as const) {
     it(`refuses other ${what} than follow from the rest`, () => {
       const { record, cuts } = sampled();
@@ -379,18 +397,13 @@ describe('readRunFiles on a sample of rows', () => {
   }
 });
 
-/** Of the example's record with two of four rows scored: three rows fill a group. */
+/** Of the example's record with two of four rows scored: of the first three rows one, of the next three two. */
 function groupsOfHalf(): DraftRecord['groups'] {
   return [
-    { positions: 1_533, microNats: 1_022 * 1_000_000 + 511 * 900_000, logits: digestOf('a') },
-    { positions: 511, microNats: 511 * 900_000, logits: digestOf('b') },
+    { positions: 511, microNats: 511 * 1_000_000, logits: digestOf('a') },
+    { positions: 1_022, microNats: 511 * 1_000_000 + 511 * 900_000, logits: digestOf('b') },
+    { positions: 511, microNats: 511 * 900_000, logits: digestOf('c') },
   ];
-}
-
-/** Sums stay right, but the first group closes too early. */
-function move(groups: DraftRecord['groups']): void {
-  add(first(groups), 'positions', -511);
-  add(groups[1] ?? first(groups), 'positions', 511);
 }
 
 function shift(values: number[]): void {
