@@ -7,6 +7,7 @@ import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { listProjections, rebuildProjections } from './commands/projections.ts';
+import { replaySubmission } from './commands/replay.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
@@ -58,6 +59,11 @@ function program(): Command {
     (options: Remote) => finish(options, (output) => weights(client(options), output)),
   );
 
+  local(prism, 'replay', "compute a submission's numbers anew from the records of the data folder")
+    .argument('<id>')
+    .action((id: string, options: Local) =>
+      finish(options, (output) => replaySubmission(readConfig(process.env), id, output)),
+    );
   const readModels = prism.command('projections').description('the read models of the data folder');
   local(readModels, 'list', 'versions, positions, lag, poison').action(run(listProjections));
   local(readModels, 'rebuild', 'build them anew beside the live ones, and swap')

@@ -8,9 +8,10 @@ import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { sha256Hex } from '../domain/blob-digest.ts';
 import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
-import { measure } from '../domain/integrity/measure.ts';
+import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
 import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
 import type { Measurement } from '../domain/submission/events.ts';
+import type { AttemptFiles } from '../domain/submission/replay.ts';
 import type { ManifestReading } from './outcome.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
 import { checkCuts, cutsSchema } from './run-cuts.ts';
@@ -80,6 +81,19 @@ export function readRunFiles(files: RefereeFiles, asked: Asked, examining: Exami
   } catch (error) {
     return { reading: { kind: 'invalid', problem: problemOf(error) }, measured: null };
   }
+}
+
+/**
+ * The files of a completed attempt as they were stored, with everything checked again that needs no spec; the cut key is the one that was
+ * revealed. Throws where something is wrong with them.
+ */
+export function readStoredAttempt(files: RefereeFiles, cutKey: string): AttemptFiles {
+  if (files.manifest === null) throw new InvalidFileError('The run has no manifest.');
+  const manifest = parseManifest(files.manifest);
+  const record = parseRecord(files.record, manifest);
+  const cuts = parseCuts(files.cuts, manifest);
+  checkCuts(cuts, record, { ...cuts, cutKey });
+  return { record, cuts, facts: factsOf(manifest) };
 }
 
 function digested(bytes: Uint8Array | null, digest: string | null, what: string): Uint8Array {
@@ -190,14 +204,17 @@ function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, { b
   const { runnerDigest, platform: fingerprint } = manifest.provenance;
   const platform = platformDigest(runnerDigest, fingerprint);
   if (rerunOf !== null) mustBe('the platform of a rerun', platform, rerunOf.platform);
-  const { xzBytes, stoppedByClock, deterministic, compute } = manifest;
-  const facts = { xzBytes, stoppedByClock, deterministic, parameters: compute.parameters };
   return {
-    measurement: measure(record, { ...facts, seconds: compute.seconds.total }),
+    measurement: measure(record, factsOf(manifest)),
     examination: examine(record, cuts, bounds, rerunOf?.record ?? null),
     runnerDigest,
     platform,
   };
+}
+
+function factsOf({ xzBytes, stoppedByClock, deterministic, compute }: RunManifest): ManifestFacts {
+  const { parameters, seconds } = compute;
+  return { xzBytes, stoppedByClock, deterministic, parameters, seconds: seconds.total };
 }
 
 /** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
