@@ -26,6 +26,8 @@ export type Config = {
   readonly sharedToken: string | null;
   /** Hex; keys the order of the stream's documents and the seeds. Null: the corpus's public demo secret. */
   readonly seasonSecret: string | null;
+  /** File of the secret that cuts and lots are drawn from; made at the first start where it isn't there. */
+  readonly cutSecretFile: string;
   /** Becomes policy 1 on a log that has none. */
   readonly initialPolicy: PolicyDraft;
   readonly slots: readonly SlotPlan[];
@@ -51,6 +53,7 @@ const environmentSchema = z.object({
   CHALLENGE_SHARED_TOKEN: z.string().min(1).optional(),
   PRISM_SHARED_TOKEN_FILE: z.string().optional(),
   PRISM_SEASON_SECRET_FILE: z.string().optional(),
+  PRISM_CUT_SECRET_FILE: z.string().optional(),
   PRISM_INITIAL_POLICY: z.string().optional(),
   PRISM_SLOTS: z.string().default('cpu0=0'),
   PRISM_SLOT_MEMORY: z.coerce
@@ -72,9 +75,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   }
   const read = parsed.data;
   const dataDir = resolve(read.PRISM_DATA_DIR);
+  const logUrl = read.PRISM_LOG ?? `sqlite:${dataDir}`;
   return {
     dataDir,
-    logUrl: read.PRISM_LOG ?? `sqlite:${dataDir}`,
+    logUrl,
     blobsUrl: read.PRISM_BLOBS,
     host: read.PRISM_HOST,
     port: read.PRISM_PORT,
@@ -83,6 +87,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       read.CHALLENGE_SHARED_TOKEN ??
       readSecret('PRISM_SHARED_TOKEN_FILE', read.PRISM_SHARED_TOKEN_FILE),
     seasonSecret: readSeasonSecret(read.PRISM_SEASON_SECRET_FILE),
+    cutSecretFile: resolve(read.PRISM_CUT_SECRET_FILE ?? join(folderOfLog(logUrl) ?? dataDir, 'cut-secret')),
     initialPolicy: readPolicy(read.PRISM_INITIAL_POLICY),
     slots: readSlots(read.PRISM_SLOTS, read.PRISM_SLOT_MEMORY),
     executor: read.PRISM_EXECUTOR === 'on',
@@ -120,6 +125,11 @@ export function executorReadModelsPath({ dataDir }: DataFolder): string {
 /** `NAME=` in an environment file means: not set. */
 function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+}
+
+/** The folder of a log that has one: what belongs to the log lies beside it. */
+function folderOfLog(logUrl: string): string | null {
+  return /^sqlite:(.+)$/.exec(logUrl)?.[1] ?? null;
 }
 
 function readSecret(variable: string, path: string | undefined): string | null {

@@ -22,6 +22,7 @@ import type { Heartbeats } from './domain/ports/heartbeats.ts';
 import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
 import { submissionAggregate } from './domain/submission/decide.ts';
+import { lotOf } from './executor/cut-keys.ts';
 import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
@@ -57,8 +58,15 @@ import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
 import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
 import { openStorage, type Storage } from './storage/open-storage.ts';
 
-/** What attempts run on, as the set-up made it ready; the season secret keys the stream's order and the seeds. */
-export type Runtime = { readonly runner: RunnerFacts; readonly seasonSecret: Uint8Array };
+/**
+ * What attempts run on, as the set-up made it ready. The season secret keys the stream's order and the seeds, the cut secret whatever a
+ * contestant mustn't foresee.
+ */
+export type Runtime = {
+  readonly runner: RunnerFacts;
+  readonly seasonSecret: Uint8Array;
+  readonly cutSecret: Uint8Array;
+};
 
 export type Service = {
   /** Where the API answers; null where this process has none. */
@@ -198,7 +206,11 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
         onFault: (gate, error) => logger.warn({ err: error, gate }, 'a gate could not answer and is asked again'),
       }),
       runs: runsPerformer(shared),
-      conclusion: conclusionPerformer(shared),
+      conclusion: conclusionPerformer({
+        ...shared,
+        standings: scoreQueries(core.readModels).standings,
+        lotOf: (submissionId) => lotOf(runtime.cutSecret, submissionId),
+      }),
       expiry: expiryPerformer(shared),
     },
     projected: async (position) => void (await projector.waitFor(position, projectionPatienceMs)),
@@ -221,6 +233,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
       now,
     },
     seasonSecret: runtime.seasonSecret,
+    cutSecret: runtime.cutSecret,
     policyOf: async (version) => (await policies.ofVersion(version)).policy,
     executorName: config.executorName,
     slotPlans: config.slots,

@@ -21,6 +21,18 @@ export const submissionAnswer = z.looseObject({
 });
 export type SubmissionAnswer = z.infer<typeof submissionAnswer>;
 
+/** A score and how far it can be relied on. Bits per raw byte. */
+export const scoreAnswer = z.looseObject({
+  bits_per_byte: z.number(),
+  standard_error_bpb: z.number(),
+  confirmation: z.string(),
+  counted_bpb: z.number(),
+  blind: z.looseObject({ bits_per_byte: z.number(), low: z.number(), high: z.number() }).nullable(),
+  undetected_bpb: z.number().nullable(),
+  baseline_bpb: z.number().nullable(),
+});
+export type ScoreAnswer = z.infer<typeof scoreAnswer>;
+
 export const eventsAnswer = z.looseObject({
   events: z.array(
     z.looseObject({ type: z.string(), recorded_at: z.string(), data: z.record(z.string(), z.unknown()) }),
@@ -31,7 +43,7 @@ export const eventsAnswer = z.looseObject({
 export const leaderboardAnswer = z.looseObject({
   epoch_id: z.number().nullable(),
   entries: z.array(
-    z.looseObject({ rank: z.number(), hotkey: z.string(), score: z.number(), submission_id: z.string() }),
+    scoreAnswer.extend({ rank: z.number(), hotkey: z.string(), score: z.number(), submission_id: z.string() }),
   ),
 });
 

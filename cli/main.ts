@@ -13,6 +13,7 @@ import { events } from './commands/events.ts';
 import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
+import { replaySubmission } from './commands/replay.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
@@ -72,6 +73,11 @@ function program(): Command {
     (options: Remote) => finish(options, (output) => weights(client(options), output)),
   );
 
+  local(prism, 'replay', "compute a submission's numbers anew from the records of the data folder")
+    .argument('<id>')
+    .action((id: string, options: Local) =>
+      finish(options, (output) => replaySubmission(readConfig(process.env), id, output)),
+    );
   addLogCommands(prism);
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;

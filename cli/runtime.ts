@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { Runtime } from '../main.ts';
+import { ensureSecretFile, NoSecretError } from '../storage/secret-file.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -55,7 +56,14 @@ export async function prepareRuntime(config: Config): Promise<Runtime> {
       dataDigest: ready.dataDigests.train,
     },
     seasonSecret: Buffer.from(config.seasonSecret ?? demoSeasonSecret, 'hex'),
+    cutSecret: await cutSecretOf(config),
   };
+}
+
+async function cutSecretOf({ cutSecretFile }: Config): Promise<Uint8Array> {
+  return ensureSecretFile(cutSecretFile).catch((error: unknown) => {
+    throw error instanceof NoSecretError ? new CommandError(exitCodes.usage, error.message) : error;
+  });
 }
 
 /** Gives up our claim on an engine that was started for us; it stops when nobody else wants it. */

@@ -1,13 +1,17 @@
+import type { Examination } from './integrity/examination.ts';
 import type { BlobReference } from './ports/blobs.ts';
-import type { FailureVerdict, Measurement } from './submission/events.ts';
+import type { FailureVerdict, Measurement, RevealedKeys } from './submission/events.ts';
 
 /** What an attempt came to, whose fault first. Only `infrastructureFault` is tried again. */
 export type RunOutcome =
   | {
       readonly kind: 'completed';
       readonly record: BlobReference;
+      readonly cuts: BlobReference | null;
       readonly manifest: BlobReference;
       readonly measurement: Measurement;
+      readonly examination: Examination | null;
+      readonly keys: RevealedKeys | null;
       readonly runnerDigest: string;
       readonly platform: string;
     }
@@ -19,6 +23,9 @@ export type RunOutcome =
       readonly message: string;
       readonly log: BlobReference | null;
       readonly manifest: BlobReference | null;
+      /** Evidence, where the verdict rests on cuts. */
+      readonly cuts: BlobReference | null;
+      readonly keys: RevealedKeys | null;
     }
   | {
       readonly kind: 'infrastructureFault';

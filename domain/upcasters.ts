@@ -9,8 +9,41 @@ export type Upcast = (data: JsonObject) => JsonObject;
  */
 export type Upcasters = Readonly<Record<string, readonly Upcast[]>>;
 
+/** Measured before cuts were drawn: nothing is known of how it was examined, nor what the referee's own predictor paid. */
+const withoutCuts: Upcast = ({ measurement, ...data }) => ({
+  ...data,
+  measurement: {
+    ...(measurement as JsonObject),
+    ...{ standardErrorMicroNats: 0, baselineMicroNats: null, batches: 0, longestRowBytes: 0, seconds: null },
+  },
+  ...{ cuts: null, examination: null, keys: null },
+});
+
+/** Scored before scores had an uncertainty: what was claimed is what counted. */
+const withoutUncertainty: Upcast = ({ score, ...data }) => ({
+  ...data,
+  score: {
+    ...(score as JsonObject),
+    ...{ standardErrorBpb: 0, blindBpb: null, blindStandardErrorBpb: null, confirmation: 'unconfirmed' },
+    ...{ countedBpb: (score as JsonObject).bitsPerByte ?? 0, undetectedBpb: null, baselineBpb: null },
+  },
+});
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
- * written. Empty: every type is at its first version.
+ * written.
  */
-export const upcasters: Upcasters = {};
+export const upcasters: Upcasters = {
+  AttemptCompleted: [withoutCuts],
+  AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
+  RunConcluded: [(data) => ({ ...data, verdict: null })],
+  ScoreComputed: [withoutUncertainty],
+  ScoreRecomputed: [withoutUncertainty],
+  /** Policies from before reruns asked for none. */
+  PolicyActivated: [
+    ({ policy, ...data }) => ({
+      ...data,
+      policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
+    }),
+  ],
+};

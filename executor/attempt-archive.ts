@@ -2,6 +2,8 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract, type Header, pack } from 'tar-stream';
+import type { RefereeFiles } from './read-run-files.ts';
+import { cutsLimitBytes } from './run-cuts.ts';
 import { manifestLimitBytes } from './run-manifest.ts';
 import { recordLimitBytes } from './run-record.ts';
 import type { RunSpec } from './run-spec.ts';
@@ -39,22 +41,23 @@ export class UnexpectedArchiveError extends Error {
   override readonly name = 'UnexpectedArchiveError';
 }
 
-export type RunFiles = { readonly record: Uint8Array | null; readonly manifest: Uint8Array | null };
-
 const recordName = 'record.json';
+const cutsName = 'cuts.json';
 const manifestName = 'prism_run_manifest.v2.json';
 const outputLimits: Readonly<Record<string, number>> = {
   [recordName]: recordLimitBytes,
+  [cutsName]: cutsLimitBytes,
   [manifestName]: manifestLimitBytes,
 };
 
 /**
- * Reads the two files by their fixed names. Links, devices and files over their limit are refused
+ * Reads the files by their fixed names. Links, devices and files over their limit are refused
  * (`UnexpectedArchiveError`); other plain files, such as an unfinished temporary one, are passed over.
  */
-export async function readOutputs(tar: Readable): Promise<RunFiles> {
+export async function readOutputs(tar: Readable): Promise<RefereeFiles> {
   const files = await readEntries(tar, outputLimits);
-  return { record: files.get(recordName) ?? null, manifest: files.get(manifestName) ?? null };
+  const read = (name: string) => files.get(name) ?? null;
+  return { record: read(recordName), cuts: read(cutsName), manifest: read(manifestName) };
 }
 
 /** Plain files of a tar by their last path component, as far as `limits` names them. */

@@ -1,10 +1,17 @@
 import type { Readable } from 'node:stream';
-import { outputFolder, type RunFiles, readOutputs, UnexpectedArchiveError } from './attempt-archive.ts';
+import type { RevealedKeys } from '../domain/submission/events.ts';
+import { outputFolder, readOutputs, UnexpectedArchiveError } from './attempt-archive.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { PairPlan } from './container-options.ts';
 import { openPair } from './container-pair.ts';
 import { classify, type ManifestReading, type Verdict } from './outcome.ts';
-import { type ManifestResult, type Measured, readRunFiles } from './run-manifest.ts';
+import {
+  type Examining,
+  type ManifestResult,
+  type Measured,
+  type RefereeFiles,
+  readRunFiles,
+} from './read-run-files.ts';
 import type { RunSpec } from './run-spec.ts';
 import { type Observed, type SupervisionPlan, supervise } from './supervise.ts';
 
@@ -14,6 +21,7 @@ export type AttemptPlan = {
   readonly spec: RunSpec;
   /** The bundle in canonical form. */
   readonly bundle: Uint8Array;
+  readonly examining: Examining;
   readonly supervision: Omit<SupervisionPlan, 'signal'>;
   readonly previousRefereeDeaths: number;
   readonly hasPolicyMemory: boolean;
@@ -26,7 +34,10 @@ export type AttemptResult = {
   /** Of a completed run. */
   readonly measured: Measured | null;
   readonly record: Uint8Array | null;
+  readonly cuts: Uint8Array | null;
   readonly manifest: Uint8Array | null;
+  /** To be revealed with a verdict; null where nothing was run. */
+  readonly keys: RevealedKeys | null;
   /** The last bytes that the contestant printed; a claim. */
   readonly log: Uint8Array;
 };
@@ -47,30 +58,37 @@ export async function runAttempt(
   return judge(plan, observed, files);
 }
 
-type Collected = RunFiles & { readonly problem: string | null };
+const noFiles: RefereeFiles = { record: null, cuts: null, manifest: null };
+
+type Collected = RefereeFiles & { readonly problem: string | null };
 
 /** Reads the stopped referee's output. A volume with surprises in it is a problem of ours, not an exception. */
 async function collect(engine: ContainerEngine, referee: string): Promise<Collected> {
   const tar: Readable | null = await engine.readArchive(referee, outputFolder);
-  if (tar === null) return { record: null, manifest: null, problem: null };
+  if (tar === null) return { ...noFiles, problem: null };
   try {
     return { ...(await readOutputs(tar)), problem: null };
   } catch (error) {
     if (!(error instanceof UnexpectedArchiveError)) throw error;
-    return { record: null, manifest: null, problem: error.message };
+    return { ...noFiles, problem: error.message };
   }
 }
 
 function judge(plan: AttemptPlan, observed: Observed, files: Collected): AttemptResult {
-  const { reading, measured } = readFiles(plan.spec, files);
+  const { reading, measured } = readFiles(plan, files);
   const { log, ...facts } = observed;
-  const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted } = plan;
+  const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted, spec } = plan;
   const verdict = classify({ ...facts, manifest: reading, previousRefereeDeaths, hasPolicyMemory, engineInterrupted });
-  return { verdict, measured, record: files.record, manifest: files.manifest, log };
+  const { record, cuts, manifest } = files;
+  return { verdict, measured, record, cuts, manifest, keys: keysOf(spec), log };
 }
 
-function readFiles(spec: RunSpec, { manifest, record, problem }: Collected): ManifestResult {
-  if (problem === null) return readRunFiles(manifest, record, spec);
+function readFiles({ spec, examining }: AttemptPlan, { problem, ...files }: Collected): ManifestResult {
+  if (problem === null) return readRunFiles(files, spec, examining);
   const reading: ManifestReading = { kind: 'invalid', problem };
   return { reading, measured: null };
+}
+
+function keysOf({ decoys, rows }: RunSpec): RevealedKeys {
+  return { cuts: decoys.cutKey, rows: rows.fraction < 1 ? rows.key : null };
 }

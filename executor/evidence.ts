@@ -23,16 +23,20 @@ export async function toRecordable(result: AttemptResult, blobs: Pick<Blobs, 'pu
 }
 
 async function toOutcome(
-  { verdict, measured, record, manifest, log }: AttemptResult,
+  { verdict, measured, record, cuts, manifest, keys, log }: AttemptResult,
   store: (bytes: Uint8Array | null) => Promise<BlobReference | null>,
 ): Promise<RunOutcome> {
   if (verdict.kind === 'infrastructureFault') return { ...verdict, log: await store(log) };
-  if (verdict.kind !== 'completed') return { ...verdict, log: await store(log), manifest: await store(manifest) };
-  const [recordReference, manifestReference] = [await store(record), await store(manifest)];
-  if (recordReference === null || manifestReference === null || measured === null) {
+  if (verdict.kind !== 'completed') {
+    const evidence = verdict.verdict === 'causality' ? await store(cuts) : null;
+    return { ...verdict, log: await store(log), manifest: await store(manifest), cuts: evidence, keys };
+  }
+  const stored = { record: await store(record), cuts: await store(cuts), manifest: await store(manifest) };
+  if (stored.record === null || stored.manifest === null || measured === null) {
     throw new Error('a completed attempt has a record, a manifest and a measurement');
   }
-  return { kind: 'completed', record: recordReference, manifest: manifestReference, ...measured };
+  const { record: recordReference, manifest: manifestReference } = stored;
+  return { kind: 'completed', ...stored, record: recordReference, manifest: manifestReference, ...measured, keys };
 }
 
 /** A result without containers to speak of: why we gave up. */
@@ -40,8 +44,7 @@ export function faultResult(reason: string, message: string): AttemptResult {
   return {
     verdict: { kind: 'infrastructureFault', reason, message },
     measured: null,
-    record: null,
-    manifest: null,
+    ...{ record: null, cuts: null, manifest: null, keys: null },
     log: new Uint8Array(),
   };
 }

@@ -1,5 +1,7 @@
+import { buffer } from 'node:stream/consumers';
 import { canonicalBundle } from '../domain/bundle.ts';
 import type { CommandHandler } from '../domain/handle-command.ts';
+import { limitsOf, rerunDensity } from '../domain/integrity/rerun-plan.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
@@ -7,7 +9,8 @@ import type { EventLog } from '../domain/ports/event-log.ts';
 import type { Heartbeat } from '../domain/ports/heartbeats.ts';
 import type { SubmissionCommand } from '../domain/submission/commands.ts';
 import { type SubmissionEvent, submissionStream } from '../domain/submission/events.ts';
-import type { SubmissionState } from '../domain/submission/state.ts';
+import { repeatedBy, scoredRun } from '../domain/submission/runs.ts';
+import type { LivingState, SubmissionState } from '../domain/submission/state.ts';
 import type { AttemptPlan } from './attempt.ts';
 import { type AttemptScope, attemptNames } from './attempt-names.ts';
 import { attemptCgroup } from './cgroup-watch.ts';
@@ -15,7 +18,10 @@ import type { ContainerEngine } from './container-engine.ts';
 import type { LaunchCommands } from './container-options.ts';
 import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
 import type { Logger } from './logger.ts';
+import { readJson } from './read-json.ts';
+import type { Examining } from './read-run-files.ts';
 import type { Slots } from './register-slots.ts';
+import { recordSchema } from './run-record.ts';
 import { buildRunSpec, type RunnerFacts } from './run-spec.ts';
 import type { SlotPlan } from './slot-plan.ts';
 import type { Timings } from './supervise.ts';
@@ -25,7 +31,7 @@ export type Submissions = CommandHandler<SubmissionState, SubmissionCommand, Sub
 /** What all slots of an executor share. */
 export type ExecutorParts = {
   readonly log: Pick<EventLog, 'readStream'>;
-  readonly blobs: Pick<Blobs, 'put'>;
+  readonly blobs: Pick<Blobs, 'put' | 'open'>;
   readonly engine: ContainerEngine;
   readonly submissions: Submissions;
   readonly slots: Slots;
@@ -33,6 +39,8 @@ export type ExecutorParts = {
   readonly policyOf: (version: number) => Promise<Policy> | Policy;
   readonly runner: RunnerFacts;
   readonly seasonSecret: Uint8Array;
+  /** Places cuts and draws lots (cut-keys.ts). */
+  readonly cutSecret: Uint8Array;
   /** Id of the service; labels on everything it makes in the engine. */
   readonly instance: string;
   /** OCI runtime where it isn't the engine's default. */
@@ -74,36 +82,38 @@ export async function planAttempt(
     throw new Error(`submission ${lease.submissionId} has no contract to run`);
   const run = state.runs.find((candidate) => candidate.run === lease.run);
   if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
-  const [policy, files, previousRefereeDeaths] = await Promise.all([
+  const [policy, files, previousRefereeDeaths, rerunOf] = await Promise.all([
     parts.policyOf(run.policyVersion),
     parts.readBundle(state.identity.bundle.sha256),
     countRefereeDeaths(parts.log, stream, lease.run),
+    run.purpose === 'rerun' ? repeatedRecord(parts, state) : null,
   ]);
+  const repeats = repeatedBy(state, run);
+  const limits = limitsOf(repeats, policy);
   const scope = attemptScope(parts, place, leased);
   const { deviceClass } = place.plan;
   const { purpose } = run;
   const { contract, identity } = state;
-  const { runner, seasonSecret } = parts;
+  const { runner, seasonSecret, cutSecret } = parts;
+  const { integrity } = policy;
   const spec = buildRunSpec({
     key: scope.key,
     purpose,
     codeHash: identity.codeHash,
     contract,
-    policy,
-    runner,
-    seasonSecret,
-    deviceClass,
-    threads,
+    ...{ policy, limits, runner, seasonSecret, cutSecret, deviceClass, threads },
+    density: repeats === null ? integrity.run : rerunDensity(integrity.rerun, repeats.measurement.longestRowBytes),
   });
   const beat = { submissionId: lease.submissionId, run: lease.run, attempt: lease.attempt, phase: 'running' };
   return {
     pair: pairPlan(parts, place, scope, policy, lease.deadlineAt),
     spec,
     bundle: canonicalBundle(files),
+    examining: { bounds: integrity, rerunOf },
     supervision: {
       cgroupParent: cgroupParentOf(parts, scope),
       outputBytes: policy.limits.outputBytes,
-      timeoutSeconds: policy.limits.timeoutSeconds,
+      timeoutSeconds: limits.timeoutSeconds,
       deadlineAt: new Date(lease.deadlineAt),
       timings: parts.timings,
       now: parts.now,
@@ -113,6 +123,14 @@ export async function planAttempt(
     hasPolicyMemory: place.plan.memoryBytes >= policy.limits.memoryBytes,
     engineInterrupted,
   };
+}
+
+/** The record that a rerun repeats. It was checked when it was stored. */
+async function repeatedRecord({ blobs }: ExecutorParts, state: LivingState): Promise<Examining['rerunOf']> {
+  const scored = scoredRun(state);
+  if (scored === undefined) throw new Error(`submission ${state.identity.submissionId} has no score run to repeat`);
+  const stored = await buffer(await blobs.open(scored.record.sha256));
+  return { record: recordSchema.parse(readJson(stored, 'record')), platform: scored.platform };
 }
 
 /**

@@ -1,11 +1,13 @@
 import { createHmac } from 'node:crypto';
-import type { Policy } from '../domain/policy/policy.ts';
+import type { Density } from '../domain/integrity/placement.ts';
+import { type Policy, scoredRowFraction } from '../domain/policy/policy.ts';
 import type { AttemptKey } from '../domain/run.ts';
 import type { Entrypoint, ResolvedContract, RunPurpose } from '../domain/submission/events.ts';
+import { cutKeyOf, rowKeyOf } from './cut-keys.ts';
 
 /** `/attempt/in/spec.json` (gpu-runner/PROTOCOL.md §1). Bytes, seconds and counts. */
 export type RunSpec = AttemptKey & {
-  readonly schema: 'prism_run_spec.v1';
+  readonly schema: 'prism_run_spec.v2';
   readonly purpose: RunPurpose;
   readonly codeHash: string;
   readonly runnerDigest: string;
@@ -18,6 +20,11 @@ export type RunSpec = AttemptKey & {
   readonly architecture: Entrypoint;
   readonly training: Entrypoint;
   readonly limits: SpecLimits;
+  /** How the attempt is examined. The key is hex; only the referee sees it. */
+  readonly decoys: Density & { readonly cutKey: string; readonly equalityBoundMicroNats: number };
+  /** Which rows are scored where the fraction is below 1; the key is hex. */
+  readonly rows: { readonly key: string; readonly fraction: number };
+  readonly exportState: boolean;
   readonly device: 'cpu' | 'gpu';
   readonly worldSize: 1;
   readonly backend: 'gloo' | 'nccl';
@@ -35,7 +42,11 @@ type SpecLimits = Pick<
   | 'graceSeconds'
   | 'frameSeconds'
   | 'setupSeconds'
-> & { readonly connectSeconds: number };
+> & {
+  readonly connectSeconds: number;
+  /** What `ctx.budget_seconds` says: the same in a run and its reruns, whatever time they have. */
+  readonly shownBudgetSeconds: number;
+};
 
 /**
  * From the start of the contestant's container to its connection: torchrun and torch on a slow machine. Ours if missed.
@@ -59,30 +70,44 @@ export function buildRunSpec(asked: {
   readonly codeHash: string;
   readonly contract: ResolvedContract;
   readonly policy: Policy;
+  /** Policy's, or a rerun's own. */
+  readonly limits: Policy['limits'];
+  readonly density: Density;
   readonly runner: Pick<RunnerFacts, 'runnerDigest' | 'dataDigest' | 'tokenizersDigest'>;
   readonly seasonSecret: Uint8Array;
+  readonly cutSecret: Uint8Array;
   readonly deviceClass: 'cpu' | 'gpu';
   readonly threads: number;
 }): RunSpec {
-  const { contract, policy, runner } = asked;
+  const { key, contract, policy, runner, cutSecret, deviceClass } = asked;
   return {
-    schema: 'prism_run_spec.v1',
-    ...asked.key,
+    schema: 'prism_run_spec.v2',
+    ...key,
     purpose: asked.purpose,
     codeHash: asked.codeHash,
     runnerDigest: runner.runnerDigest,
     dataDigest: runner.dataDigest,
     tokenizersDigest: runner.tokenizersDigest,
     seed: forcedSeed(asked.seasonSecret, asked.codeHash),
-    seasonSecret: Buffer.from(asked.seasonSecret).toString('hex'),
+    seasonSecret: hex(asked.seasonSecret),
     streamBytes: policy.streamBytes,
     tokenizer: contract.tokenizer,
     architecture: entrypointOf(contract.architecture),
     training: entrypointOf(contract.training),
-    limits: specLimits(policy.limits),
-    device: asked.deviceClass,
+    limits: { ...specLimits(asked.limits), shownBudgetSeconds: policy.limits.budgetSeconds },
+    decoys: {
+      ...asked.density,
+      cutKey: hex(cutKeyOf(cutSecret, key.submissionId, key.run)),
+      equalityBoundMicroNats: policy.integrity.equalityBoundMicroNats,
+    },
+    rows: {
+      key: hex(rowKeyOf(cutSecret, key.submissionId)),
+      fraction: scoredRowFraction(policy, contract.tokenizer, deviceClass),
+    },
+    exportState: false,
+    device: deviceClass,
     worldSize: 1,
-    backend: asked.deviceClass === 'gpu' ? 'nccl' : 'gloo',
+    backend: deviceClass === 'gpu' ? 'nccl' : 'gloo',
     threads: asked.threads,
   };
 }
@@ -96,11 +121,15 @@ export function forcedSeed(seasonSecret: Uint8Array, codeHash: string): number {
   return mac.readUInt32BE(0) & 0x7fffffff;
 }
 
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
 function entrypointOf({ entrypoint, symbol }: Entrypoint): Entrypoint {
   return { entrypoint, symbol };
 }
 
-function specLimits(limits: Policy['limits']): SpecLimits {
+function specLimits(limits: Policy['limits']): Omit<SpecLimits, 'shownBudgetSeconds'> {
   const { maxParameters, maxSeqLen, defaultSeqLen, maxLayers, maxBatchTokens } = limits;
   const { budgetSeconds, graceSeconds, frameSeconds, setupSeconds } = limits;
   return {

@@ -7,6 +7,7 @@
  */
 import type { CommandContext } from '../domain/handle-command.ts';
 import { deriveId } from '../domain/ids.ts';
+import type { ActivePolicy } from '../domain/policy/policy.ts';
 import { isRejection } from '../domain/rejection.ts';
 import { submissionStream } from '../domain/submission/events.ts';
 import { type AttemptResult, runAttempt } from './attempt.ts';
@@ -106,8 +107,9 @@ function givenUp(error: unknown, failures: number, isOver: boolean): AttemptResu
 async function record(parts: ExecutorParts, leased: LeasedAttempt, result: AttemptResult): Promise<void> {
   const { submissionId, run, attempt, fencingToken } = leased.lease;
   const { outcome, attachments } = await toRecordable(result, parts.blobs);
-  const attemptsPerRun = await attemptsAllowed(parts, leased);
-  const command = { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, attemptsPerRun } as const;
+  const policy = await policyOfRun(parts, leased);
+  const now = parts.now().toISOString();
+  const command = { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, policy, now } as const;
   const context = contextOf(parts, leased, 'recordOutcome');
   const handled = await parts.submissions.handle(submissionStream(submissionId), command, context, attachments);
   const refusal = isRejection(handled) ? handled.reason : null;
@@ -115,11 +117,11 @@ async function record(parts: ExecutorParts, leased: LeasedAttempt, result: Attem
 }
 
 /** The policy that counts is that of the run. */
-async function attemptsAllowed({ submissions, policyOf }: ExecutorParts, { lease }: LeasedAttempt): Promise<number> {
+async function policyOfRun({ submissions, policyOf }: ExecutorParts, { lease }: LeasedAttempt): Promise<ActivePolicy> {
   const { state } = await submissions.load(submissionStream(lease.submissionId));
   const run = state.phase === 'absent' ? undefined : state.runs.find((candidate) => candidate.run === lease.run);
   if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
-  return (await policyOf(run.policyVersion)).attemptsPerRun;
+  return { version: run.policyVersion, policy: await policyOf(run.policyVersion) };
 }
 
 function briefly({ verdict }: AttemptResult): object {

@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate';
 import { type GateName, gateNames, type SubmissionEvent } from '../domain/submission/events.ts';
 import { evolve } from '../domain/submission/evolve.ts';
-import { activeRuns, findRun, isConcluded, isRunWanted } from '../domain/submission/runs.ts';
+import { activeRuns, confirmationOf, findRun, isConcluded, isRunWanted } from '../domain/submission/runs.ts';
 import { initialState, type Run, type SubmissionState } from '../domain/submission/state.ts';
 
 /**
@@ -75,6 +75,16 @@ function isOfScoredRun({ context, event }: ContextAndEvent): boolean {
   return run?.purpose === 'score' && run.status === 'concluded';
 }
 
+/** A published score is parked for integrity only on the word of a rerun. */
+function isContradicted({ context: { submission }, event }: ContextAndEvent): boolean {
+  return (
+    submission.phase !== 'absent' &&
+    event.type === 'SubmissionHeld' &&
+    event.data.source === 'integrity' &&
+    confirmationOf(submission).confirmation === 'contradicted'
+  );
+}
+
 /** Where the submission would stand after the event: the machine's conditional targets ask the hold for its places. */
 function leadsTo({ context, event }: ContextAndEvent, target: MachineState): boolean {
   return machineStateOf(evolve(context.submission, event)) === target;
@@ -112,7 +122,7 @@ const submissionSetup = setup({
     isCorrectingHold: ({ context, event }) =>
       !hasActiveAttempt({ context }) &&
       event.type === 'SubmissionHeld' &&
-      (event.data.source === 'audit' || event.data.source === 'operator'),
+      (event.data.source === 'audit' || event.data.source === 'operator' || isContradicted({ context, event })),
     isOwnReason: ({ context, event }) =>
       context.submission.phase === 'rejecting' &&
       event.type === 'SubmissionRejected' &&
@@ -129,13 +139,15 @@ const submissionSetup = setup({
 function endsRun({ context, event }: ContextAndEvent): boolean {
   const run = runOf({ context, event });
   if (run === undefined || isConcluded(run) || event.type !== 'RunConcluded') return false;
-  switch (event.data.conclusion) {
+  const { conclusion, verdict } = event.data;
+  const isRerun = run.purpose === 'rerun';
+  switch (conclusion) {
     case 'measured':
-      return run.status === 'measured';
+      return run.status === 'measured' && (verdict !== null) === isRerun;
     case 'failed':
-      return run.purpose !== 'score' && run.status === 'failed';
+      return run.purpose !== 'score' && run.status === 'failed' && verdict === (isRerun ? 'contradicted' : null);
     case 'exhausted':
-      return run.purpose !== 'score' && run.status === 'waiting' && run.aborted > 0;
+      return run.purpose !== 'score' && run.status === 'waiting' && run.aborted > 0 && verdict === null;
   }
 }
 

@@ -1,6 +1,12 @@
+import type { ReadStandings } from '../domain/ports/standings.ts';
 import { quantise, unquantise } from '../domain/scoring/ranking.ts';
 import { normaliseWeights } from '../domain/scoring/weights.ts';
-import { type SubmissionEvent, type SubmissionEventData, submissionStreamPrefix } from '../domain/submission/events.ts';
+import {
+  type Score,
+  type SubmissionEvent,
+  type SubmissionEventData,
+  submissionStreamPrefix,
+} from '../domain/submission/events.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
@@ -23,6 +29,13 @@ function createSql(name: TableNames): string {
     device_class TEXT,
     quanta INTEGER,
     bits_per_byte REAL,
+    standard_error_bpb REAL,
+    blind_bpb REAL,
+    blind_standard_error_bpb REAL,
+    confirmation TEXT,
+    counted_bpb REAL,
+    undetected_bpb REAL,
+    baseline_bpb REAL,
     charged_bpb REAL,
     policy_version INTEGER,
     is_completed INTEGER NOT NULL DEFAULT 0,
@@ -49,7 +62,11 @@ function writers(db: ProjectionDatabase, name: TableNames) {
     `INSERT INTO ${name(table)} (submission_id, hotkey, epoch, received_at) VALUES (?, ?, ?, ?)`,
   );
   const score = db.prepare(
-    `UPDATE ${name(table)} SET quanta = ?, bits_per_byte = ?, charged_bpb = ?, policy_version = ? WHERE submission_id = ?`,
+    `UPDATE ${name(table)} SET quanta = @quanta, bits_per_byte = @bitsPerByte, standard_error_bpb = @standardErrorBpb,
+       blind_bpb = @blindBpb, blind_standard_error_bpb = @blindStandardErrorBpb, confirmation = @confirmation,
+       counted_bpb = @countedBpb, undetected_bpb = @undetectedBpb, baseline_bpb = @baselineBpb,
+       charged_bpb = @chargedBpb, policy_version = @policyVersion
+     WHERE submission_id = @id`,
   );
   const complete = db.prepare(`UPDATE ${name(table)} SET is_completed = 1, device_class = ? WHERE submission_id = ?`);
   const hold = db.prepare(`UPDATE ${name(table)} SET is_held = ? WHERE submission_id = ?`);
@@ -60,7 +77,8 @@ function writers(db: ProjectionDatabase, name: TableNames) {
       insert.run(submissionId, hotkey, epoch, receivedAt);
     },
     score(id: string, { score: parts, policyVersion }: SubmissionEventData<'ScoreComputed'>): void {
-      score.run(quantise(parts.finalScore), parts.bitsPerByte, parts.chargedBpb, policyVersion, id);
+      const { implausible: _, ...numbers } = parts;
+      score.run({ ...numbers, quanta: quantise(parts.finalScore), policyVersion, id });
     },
     complete: (id: string, deviceClass: string) => void complete.run(deviceClass, id),
     hold: (id: string, isHeld: boolean) => void hold.run(isHeld ? 1 : 0, id),
@@ -105,7 +123,7 @@ function foldScore(event: SubmissionEvent, id: string, write: Writers): void {
 
 export const scoresProjection: Projection = {
   name: table,
-  schema: 1,
+  schema: 2,
   streams: [submissionStreamPrefix],
   tables: [table],
   createSql,
@@ -124,10 +142,19 @@ export type BoardEntry = {
   /** The quantised final score. */
   readonly score: number;
   readonly receivedAt: string;
-  readonly bitsPerByte: number;
-  readonly chargedBpb: number;
   readonly policyVersion: number;
-};
+} & Pick<
+  Score,
+  | 'bitsPerByte'
+  | 'standardErrorBpb'
+  | 'blindBpb'
+  | 'blindStandardErrorBpb'
+  | 'confirmation'
+  | 'countedBpb'
+  | 'undetectedBpb'
+  | 'baselineBpb'
+  | 'chargedBpb'
+>;
 
 /** The row that a page goes on behind. */
 export type BoardPlace = { readonly score: number; readonly receivedAt: string; readonly submissionId: string };
@@ -145,6 +172,8 @@ export type ScoreQueries = {
     after: BoardPlace | null,
     limit: number,
   ): { readonly entries: readonly BoardEntry[]; readonly asOfPosition: number };
+  /** What a score that is about to be published would stand beside. */
+  readonly standings: ReadStandings;
   /** Rule `best_per_hotkey`: every hotkey's best score on the board, normalised to sum 1; empty without scores. */
   weights(board: Board): Weights;
 };
@@ -173,17 +202,37 @@ function boardSql(name: TableNames): string {
     SELECT *, row_number() OVER (ORDER BY ${order}) AS rank FROM counting WHERE place_of_hotkey = 1
   )
   SELECT rank, submission_id AS submissionId, hotkey, epoch, quanta, received_at AS receivedAt,
-    bits_per_byte AS bitsPerByte, charged_bpb AS chargedBpb, policy_version AS policyVersion
+    bits_per_byte AS bitsPerByte, standard_error_bpb AS standardErrorBpb, blind_bpb AS blindBpb,
+    blind_standard_error_bpb AS blindStandardErrorBpb, confirmation, counted_bpb AS countedBpb,
+    undetected_bpb AS undetectedBpb, baseline_bpb AS baselineBpb, charged_bpb AS chargedBpb,
+    policy_version AS policyVersion
   FROM ranked
   WHERE @quanta IS NULL OR (-quanta, received_at, submission_id) > (-@quanta, @receivedAt, @submissionId)
   ORDER BY rank LIMIT @limit`;
 }
 
+/** The best counting score of a device class, of everybody or (epoch and hotkey given) of one hotkey in one epoch. */
+function bestSql(name: TableNames): string {
+  return `
+  SELECT max(quanta) AS quanta FROM ${name(table)}
+  WHERE is_completed = 1 AND is_held = 0 AND is_voided = 0 AND device_class = @deviceClass
+    AND (@hotkey IS NULL OR (epoch = @epoch AND hotkey = @hotkey))`;
+}
+
+type BestParameters = {
+  readonly deviceClass: string;
+  readonly epoch: number | null;
+  readonly hotkey: string | null;
+};
+
 export function scoreQueries(db: ProjectionDatabase): ScoreQueries {
-  const read = liveReader(db, scoresProjection, (name) => db.prepare<[BoardParameters], EntryRow>(boardSql(name)));
+  const read = liveReader(db, scoresProjection, (name) => ({
+    board: db.prepare<[BoardParameters], EntryRow>(boardSql(name)),
+    best: db.prepare<[BestParameters], { quanta: number | null }>(bestSql(name)),
+  }));
 
   function page(board: Board, after: BoardPlace | null, limit: number) {
-    return read((statement, asOfPosition) => {
+    return read(({ board: statement }, asOfPosition) => {
       const place = after === null ? topOfBoard : { ...after, quanta: quantise(after.score) };
       const { quanta, receivedAt, submissionId } = place;
       const rows = statement.all({ ...board, quanta, receivedAt, submissionId, limit });
@@ -193,6 +242,15 @@ export function scoreQueries(db: ProjectionDatabase): ScoreQueries {
 
   return {
     leaderboard: page,
+    standings: ({ deviceClass, epoch, hotkey }) =>
+      read(({ best }, asOfPosition) => {
+        const scoreOf = (of: Pick<BestParameters, 'epoch' | 'hotkey'>) => {
+          const quanta = best.get({ deviceClass, ...of })?.quanta ?? null;
+          return quanta === null ? null : unquantise(quanta);
+        };
+        const champion = scoreOf({ epoch: null, hotkey: null });
+        return { champion, ofHotkey: scoreOf({ epoch, hotkey }), asOfPosition };
+      }),
     weights(board) {
       const { entries, asOfPosition } = page(board, null, -1);
       const payable = entries.map(({ hotkey, score }) => ({ hotkey, finalScore: score }));

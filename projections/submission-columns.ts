@@ -133,6 +133,13 @@ function scoreColumns({ score, policyVersion }: SubmissionEventData<'ScoreComput
   return {
     policy_version: policyVersion,
     bits_per_byte: score.bitsPerByte,
+    standard_error_bpb: score.standardErrorBpb,
+    blind_bpb: score.blindBpb,
+    blind_standard_error_bpb: score.blindStandardErrorBpb,
+    confirmation: score.confirmation,
+    counted_bpb: score.countedBpb,
+    undetected_bpb: score.undetectedBpb,
+    baseline_bpb: score.baselineBpb,
     source_bpb: score.sourceBpb,
     charged_bpb: score.chargedBpb,
     base: score.base,
@@ -161,6 +168,8 @@ function runColumns(event: RunEvent, known: Known | null): Columns {
     }
     case 'AttemptFailed':
       return { run, attempt: event.data.attempt, attempt_state: 'failed', deadline_at: null };
+    case 'RunConcluded':
+      return event.data.verdict === null ? {} : { rerun_verdict: event.data.verdict };
     case 'AttemptAborted':
       return { attempt_state: 'aborted', deadline_at: null, ...attemptReason(event.data.reason, event.data.message) };
     case 'AttemptCancelled':
@@ -186,9 +195,10 @@ function startedColumns(data: SubmissionEventData<'AttemptStarted'>): Columns {
   };
 }
 
-function recordColumns({ record, manifest, measurement }: SubmissionEventData<'AttemptCompleted'>): Columns {
+function recordColumns({ record, cuts, manifest, measurement }: SubmissionEventData<'AttemptCompleted'>): Columns {
   return {
     record_sha256: record.sha256,
+    cuts_sha256: cuts?.sha256 ?? null,
     manifest_sha256: manifest.sha256,
     covered_bytes: measurement.coveredBytes,
     stream_bytes: measurement.streamBytes,

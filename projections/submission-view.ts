@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Finding, findingSchema } from '../domain/submission/events.ts';
+import type { RerunVerdict } from '../domain/integrity/rerun.ts';
+import { type Confirmation, type Finding, findingSchema, type Score } from '../domain/submission/events.ts';
 import type { PublicStatus } from '../domain/submission/state.ts';
 
 /** A row of `submissions` as SQLite gives it. */
@@ -32,10 +33,19 @@ export type SubmissionRow = {
   readonly deadline_at: string | null;
   readonly attempts: number;
   readonly record_sha256: string | null;
+  readonly cuts_sha256: string | null;
+  readonly rerun_verdict: RerunVerdict | null;
   readonly manifest_sha256: string | null;
   readonly covered_bytes: number | null;
   readonly stream_bytes: number | null;
   readonly bits_per_byte: number | null;
+  readonly standard_error_bpb: number | null;
+  readonly blind_bpb: number | null;
+  readonly blind_standard_error_bpb: number | null;
+  readonly confirmation: Confirmation | null;
+  readonly counted_bpb: number | null;
+  readonly undetected_bpb: number | null;
+  readonly baseline_bpb: number | null;
   readonly source_bpb: number | null;
   readonly charged_bpb: number | null;
   readonly base: number | null;
@@ -49,18 +59,7 @@ export type SubmissionRow = {
   readonly updated_at: string;
 };
 
-export type SubmissionScore = {
-  readonly bitsPerByte: number;
-  readonly sourceBpb: number;
-  readonly chargedBpb: number;
-  readonly base: number;
-  readonly penalty: number;
-  readonly tieBreak: number;
-  readonly multiplier: number;
-  readonly finalScore: number;
-  readonly implausible: boolean;
-  readonly isVoided: boolean;
-};
+export type SubmissionScore = Score & { readonly isVoided: boolean };
 
 /** What there is to know about a submission. Times are ISO 8601 UTC. */
 export type SubmissionView = {
@@ -95,6 +94,10 @@ export type SubmissionView = {
   /** Attempts of all runs so far. */
   readonly attempts: number;
   readonly recordDigest: string | null;
+  /** How the score run was examined. */
+  readonly cutsDigest: string | null;
+  /** Of the newest rerun. */
+  readonly rerunVerdict: RerunVerdict | null;
   readonly manifestDigest: string | null;
   readonly coveredBytes: number | null;
   readonly streamBytes: number | null;
@@ -120,6 +123,8 @@ export function toSubmissionView(row: SubmissionRow): SubmissionView {
     run: runOf(row),
     attempts: row.attempts,
     recordDigest: row.record_sha256,
+    cutsDigest: row.cuts_sha256,
+    rerunVerdict: row.rerun_verdict,
     manifestDigest: row.manifest_sha256,
     coveredBytes: row.covered_bytes,
     streamBytes: row.stream_bytes,
@@ -156,6 +161,13 @@ function scoreOf(row: SubmissionRow): SubmissionScore | null {
   if (row.final_score === null) return null;
   return {
     bitsPerByte: row.bits_per_byte ?? 0,
+    standardErrorBpb: row.standard_error_bpb ?? 0,
+    blindBpb: row.blind_bpb,
+    blindStandardErrorBpb: row.blind_standard_error_bpb,
+    confirmation: row.confirmation ?? 'unconfirmed',
+    countedBpb: row.counted_bpb ?? 0,
+    undetectedBpb: row.undetected_bpb,
+    baselineBpb: row.baseline_bpb,
     sourceBpb: row.source_bpb ?? 0,
     chargedBpb: row.charged_bpb ?? 0,
     base: row.base ?? 0,

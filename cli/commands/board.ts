@@ -13,8 +13,18 @@ export async function leaderboard(client: ServiceClient, scope: Scope, output: O
     board.entries.length === 0
       ? 'No scores in this epoch yet.'
       : table(
-          ['rank', 'hotkey', 'score', 'submission'],
-          board.entries.map((entry) => [entry.rank, entry.hotkey, rounded(entry.score), entry.submission_id]),
+          ['rank', 'hotkey', 'score', 'bits/byte', 'counts as', 'may hide', '', 'baseline', 'submission'],
+          board.entries.map((entry) => [
+            entry.rank,
+            entry.hotkey,
+            rounded(entry.score),
+            rounded(entry.bits_per_byte),
+            rounded(entry.counted_bpb),
+            rounded(entry.undetected_bpb),
+            entry.confirmation,
+            rounded(entry.baseline_bpb),
+            entry.submission_id,
+          ]),
         ),
   );
   return 0;

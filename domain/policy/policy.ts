@@ -7,6 +7,45 @@ export type SwitchableGate = (typeof switchableGates)[number];
 /** A gate that isn't built yet can only be off; building one adds `on` to its switch. */
 const switchSchema = z.literal('off');
 
+/** Which scores are repeated; each mode asks for what the ones before it ask for, and more. */
+export const rerunModes = ['off', 'sample', 'champions', 'paid', 'all'] as const;
+
+/** How densely an attempt is examined: cuts per 10⁶ raw bytes, and decoy frames that a batch expects at least. */
+const densitySchema = z.strictObject({
+  cutsPerMegabyte: z.number().min(0).max(100_000),
+  framesPerBatch: z.number().min(0).max(64),
+});
+
+const integritySchema = z.strictObject({
+  run: densitySchema.default({ cutsPerMegabyte: 1_000, framesPerBatch: 0.25 }),
+  rerun: densitySchema.default({ cutsPerMegabyte: 8_000, framesPerBatch: 1 }),
+  /** What an honest model's last digits may move a cost by, in microNats; beyond it the test of equality objects. */
+  equalityBoundMicroNats: z.int().positive().default(50_000),
+  /** Standard errors above which the blind mean and the signed differences object. */
+  standardErrors: z.number().min(3).max(10).default(4),
+  reruns: z
+    .strictObject({
+      mode: z.enum(rerunModes).default('paid'),
+      /** Share of all scores that is drawn by lot. */
+      sample: z.number().min(0).max(1).default(0.2),
+      /** Only a code shorter than this counts as worth paying for; null: than the referee's own predictor needs. */
+      baselineBpb: z.number().positive().nullable().default(null),
+      /** Whether a score waits for its rerun, or is published unconfirmed and corrected. */
+      beforePublication: z.boolean().default(true),
+    })
+    .prefault({}),
+  /** Shares of rows that are scored, where it isn't all; the same for everybody with that tokenizer and device class. */
+  scoredRows: z
+    .array(
+      z.strictObject({
+        tokenizer: z.enum(['bytes', 'gpt2']),
+        deviceClass: z.enum(['cpu', 'gpu']),
+        fraction: z.number().gt(0).max(1),
+      }),
+    )
+    .default([]),
+});
+
 /** Everything that may change without a release. Bytes, seconds and counts are integers; defaults are CONTRACT §2's. */
 export const policySchema = z.strictObject({
   /** Raw UTF-8 bytes of the stream that a scored run is measured over. */
@@ -69,6 +108,7 @@ export const policySchema = z.strictObject({
       sourceCharge: z.number().min(0).max(1).default(1),
     })
     .prefault({}),
+  integrity: integritySchema.prefault({}),
   holdSeconds: z.int().positive().default(86_400),
   epochSeconds: z.int().positive().default(21_600),
   weights: z
@@ -85,3 +125,15 @@ export type Policy = z.infer<typeof policySchema>;
 export type PolicyDraft = z.input<typeof policySchema>;
 /** A policy with the version under which the log knows it. */
 export type ActivePolicy = { readonly version: number; readonly policy: Policy };
+
+/** Share of a batch's rows that is scored. */
+export function scoredRowFraction(
+  { integrity }: Policy,
+  tokenizer: 'bytes' | 'gpt2',
+  deviceClass: 'cpu' | 'gpu',
+): number {
+  const found = integrity.scoredRows.find(
+    (entry) => entry.tokenizer === tokenizer && entry.deviceClass === deviceClass,
+  );
+  return found?.fraction ?? 1;
+}

@@ -1,5 +1,3 @@
-import type { Measurement } from '../submission/events.ts';
-
 /** Bits that one byte costs where nothing predicted it. */
 export const bitsPerUncoveredByte = 8;
 
@@ -12,11 +10,15 @@ export function bitsOf(microNats: number): number {
  * Prequential code length of the stream, in bits per raw UTF-8 byte: every byte charged exactly once, uncovered ones
  * with 8 bits (Dawid 1984; Rissanen 1978; CONTRACT §4).
  */
-export function bitsPerByte(measured: Pick<Measurement, 'microNats' | 'uncoveredBytes' | 'streamBytes'>): number {
+export function bitsPerByte(measured: {
+  readonly microNats: number;
+  readonly uncoveredBytes: number;
+  readonly streamBytes: number;
+}): number {
   return (bitsOf(measured.microNats) + bitsPerUncoveredByte * measured.uncoveredBytes) / measured.streamBytes;
 }
 
 /** What the delivered bundle itself costs, spread over the stream: the first part of a two-part code. */
-export function sourceBitsPerByte(measured: Pick<Measurement, 'xzBytes' | 'streamBytes'>): number {
+export function sourceBitsPerByte(measured: { readonly xzBytes: number; readonly streamBytes: number }): number {
   return (8 * measured.xzBytes) / measured.streamBytes;
 }

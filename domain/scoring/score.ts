@@ -1,9 +1,20 @@
+import type { Examination } from '../integrity/examination.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Measurement, Score } from '../submission/events.ts';
-import { bitsPerByte, sourceBitsPerByte } from './code-length.ts';
+import type { Confirmation, Measurement, Score } from '../submission/events.ts';
+import { bitsOf, bitsPerByte, sourceBitsPerByte } from './code-length.ts';
 
 /** Above this a score is published and marked as implausible (CONTRACT §4). */
 const implausibleBitsPerByte = 64;
+
+/** What a score is made of: the score run's numbers, and what reruns said of them. */
+export type Measured = {
+  readonly measurement: Measurement;
+  /** How the score run was examined; null for a run from before there were cuts. */
+  readonly examination: Examination | null;
+  readonly confirmation: Confirmation;
+  /** What the confirming rerun may have missed. */
+  readonly confirmedUndetectedBpb: number | null;
+};
 
 export type Scored =
   | { readonly kind: 'scored'; readonly score: Score }
@@ -14,22 +25,43 @@ export type Scored =
  * The score of a measurement under a policy (CONTRACT §4). Penalty and tie-break need the held-out run, which isn't
  * asked for yet: 1 and 0.
  */
-export function computeScore(measurement: Measurement, scoring: Policy['scoring']): Scored {
+export function computeScore(measured: Measured, scoring: Policy['scoring']): Scored {
+  const { measurement } = measured;
   const bpb = bitsPerByte(measurement);
   if (measurement.coveredBytes === 0) return { kind: 'unscorable', message: 'No byte of the stream was covered.' };
   if (!Number.isFinite(bpb) || bpb <= 0)
     return { kind: 'unscorable', message: `${bpb} bits per byte is no code length.` };
+  const certainty = certaintyOf(bpb, measured);
   const sourceBpb = sourceBitsPerByte(measurement);
-  const chargedBpb = bpb + scoring.sourceCharge * sourceBpb;
+  const chargedBpb = certainty.countedBpb + scoring.sourceCharge * sourceBpb;
   const base = 1 / (1 + chargedBpb);
   const penalty = 1;
   const tieBreak = 0;
   const multiplier = isStep0Anomalous(measurement) ? 0 : 1;
   const finalScore = (base * penalty + tieBreak) * multiplier;
   const implausible = bpb > implausibleBitsPerByte;
+  const made = { sourceBpb, chargedBpb, base, penalty, tieBreak, multiplier, finalScore, implausible };
+  return { kind: 'scored', score: { bitsPerByte: bpb, ...certainty, ...made } };
+}
+
+/** Standard errors by which an unconfirmed score lies above its blind estimate. */
+const unconfirmedStandardErrors = 2;
+
+/** How far a claim can be relied on, and what it counts as until a rerun has confirmed it (CONTRACT §4). */
+function certaintyOf(bpb: number, { measurement, examination, confirmation, confirmedUndetectedBpb }: Measured) {
+  const blind = examination?.blind ?? null;
+  const cautious = blind === null ? bpb : blind.bitsPerByte + unconfirmedStandardErrors * blind.standardErrorBpb;
+  const isConfirmed = confirmation === 'confirmed';
+  const { standardErrorMicroNats, baselineMicroNats, uncoveredBytes, streamBytes } = measurement;
   return {
-    kind: 'scored',
-    score: { bitsPerByte: bpb, sourceBpb, chargedBpb, base, penalty, tieBreak, multiplier, finalScore, implausible },
+    standardErrorBpb: bitsOf(standardErrorMicroNats) / streamBytes,
+    blindBpb: blind?.bitsPerByte ?? null,
+    blindStandardErrorBpb: blind?.standardErrorBpb ?? null,
+    confirmation,
+    countedBpb: isConfirmed ? bpb : Math.max(bpb, cautious),
+    undetectedBpb: isConfirmed ? confirmedUndetectedBpb : (examination?.undetectedBpb ?? null),
+    baselineBpb:
+      baselineMicroNats === null ? null : bitsPerByte({ microNats: baselineMicroNats, uncoveredBytes, streamBytes }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ActivePolicy } from '../policy/policy.ts';
 import type { BlobReference } from '../ports/blobs.ts';
+import type { Standings } from '../ports/standings.ts';
 import type { RunOutcome } from '../run.ts';
 import type { Finding, GateName, HoldSource, ResolvedContract, RunPurpose, SubmissionEventData } from './events.ts';
 
@@ -45,10 +46,25 @@ export type SubmissionCommand =
       readonly deviceClass: 'cpu' | 'gpu';
       readonly deadlineAt: string;
     })
-  | (AttemptOf & { readonly kind: 'RecordOutcome'; readonly outcome: RunOutcome; readonly attemptsPerRun: number })
+  /** `policy` is that of the run. */
+  | (AttemptOf & {
+      readonly kind: 'RecordOutcome';
+      readonly outcome: RunOutcome;
+      readonly policy: ActivePolicy;
+      readonly now: string;
+    })
   | (AttemptOf & { readonly kind: 'CancelAttempt'; readonly operator: string; readonly reason: string })
-  /** Everything that policy asks for is concluded: score, attribute and publish in one transaction. */
-  | { readonly kind: 'Conclude'; readonly policy: ActivePolicy }
+  /**
+   * Every run that was asked for is concluded: score, attribute and publish in one transaction; or ask for a rerun first, or hold.
+   * `lot` in [0, 1) is the submission's draw for the sample of reruns.
+   */
+  | {
+      readonly kind: 'Conclude';
+      readonly policy: ActivePolicy;
+      readonly standings: Standings;
+      readonly lot: number;
+      readonly now: string;
+    }
   | {
       readonly kind: 'Hold';
       readonly holdId: string;
@@ -64,7 +80,7 @@ export type SubmissionCommand =
       readonly operator: string;
       readonly reason: string;
     }
-  | { readonly kind: 'ExpireHold'; readonly holdId: string; readonly now: string }
+  | { readonly kind: 'ExpireHold'; readonly holdId: string; readonly policy: ActivePolicy; readonly now: string }
   | { readonly kind: 'Withdraw'; readonly hotkey: string }
   | { readonly kind: 'VoidScore'; readonly operator: string; readonly reason: string }
   | { readonly kind: 'RecomputeScore'; readonly reason: string; readonly policy: ActivePolicy };

@@ -2,10 +2,11 @@ import type { Decision } from '../aggregate.ts';
 import { refuse } from '../rejection.ts';
 import { cancelAttempts } from './cancel-attempts.ts';
 import type { SubmissionCommand } from './commands.ts';
+import { concernOf, integrityHold } from './decide-integrity.ts';
 import type { SubmissionEvent } from './events.ts';
-import { isParkable } from './evolve.ts';
+import { evolve, isParkable } from './evolve.ts';
 import { activeRuns } from './runs.ts';
-import type { LivingState } from './state.ts';
+import type { LivingState, SubmissionState } from './state.ts';
 
 type Command<Kind extends SubmissionCommand['kind']> = Extract<SubmissionCommand, { kind: Kind }>;
 
@@ -39,7 +40,14 @@ export function decideExpiry(state: LivingState, command: Command<'ExpireHold'>)
     return refuse('notDue', `The hold runs until ${state.hold.expiresAt}.`);
   }
   const expired: SubmissionEvent = { type: 'HoldExpired', data: { holdId: command.holdId } };
-  return state.expiredHolds === 0 ? [expired] : [expired, rejected('holdExpired', 'Nobody decided the hold, twice.')];
+  if (state.expiredHolds > 0) return [expired, rejected('holdExpired', 'Nobody decided the hold, twice.')];
+  return [expired, ...heldAgain(evolve(state, expired), command)];
+}
+
+/** What speaks against a published score speaks on; before publication the next conclusion says it again. */
+function heldAgain(state: SubmissionState, { policy, now }: Command<'ExpireHold'>): readonly SubmissionEvent[] {
+  const concern = state.phase === 'completed' ? concernOf(state, policy) : null;
+  return state.phase === 'absent' || concern === null ? [] : integrityHold(state, concern, policy, now);
 }
 
 /** Resolving twice is refused: the second operator must learn that the first one decided. */

@@ -3,10 +3,14 @@ import { refuse } from '../rejection.ts';
 import type { RunOutcome } from '../run.ts';
 import { cancelAttempts } from './cancel-attempts.ts';
 import type { SubmissionCommand } from './commands.ts';
+import { completeScore } from './decide-conclusion.ts';
+import { concernOf, integrityHold } from './decide-integrity.ts';
+import { recomputed } from './decide-recomputation.ts';
 import { type SubmissionEvent, type SubmissionEventData, textLimit } from './events.ts';
-import { activeRuns, findRun, isConcluded, isOpenToAttempts, isRunWanted } from './runs.ts';
+import { evolve } from './evolve.ts';
+import { activeRuns, findRun, isConcluded, isOpenToAttempts, isRunWanted, scoredRun } from './runs.ts';
 import { shownText } from './shown-text.ts';
-import type { LivingState, Run } from './state.ts';
+import type { LivingState, Run, SubmissionState } from './state.ts';
 
 type Command<Kind extends SubmissionCommand['kind']> = Extract<SubmissionCommand, { kind: Kind }>;
 type AttemptOf = { readonly run: string; readonly attempt: number; readonly fencingToken: number };
@@ -21,6 +25,9 @@ export function decideRunRequest(state: LivingState, command: Command<'RequestRu
   }
   if (!isRunWanted(state.runs, command.purpose)) {
     return refuse('notDue', 'A submission has one score run, and it is the first that is asked for.');
+  }
+  if (command.purpose === 'rerun' && (scoredRun(state)?.cuts ?? null) === null) {
+    return refuse('notDue', 'There is no examined score run to repeat.');
   }
   const { run, purpose, rule, comparedScore, asOfPosition, policyVersion } = command;
   return [{ type: 'RunRequested', data: { run, purpose, rule, comparedScore, asOfPosition, policyVersion } }];
@@ -50,22 +57,44 @@ export function decideOutcome(state: LivingState, command: Command<'RecordOutcom
   if (!isAttempt(run, command))
     return refuse('staleToken', `Attempt ${command.attempt} is not the newest of ${run.run}.`);
   if (run.status !== 'attempting') return [];
-  const { attempt, fencingToken, outcome } = command;
+  const events = eventsOf(state, run, command);
+  return [...events, ...afterRerun(events.reduce(evolve, state), run, command)];
+}
+
+function eventsOf(state: LivingState, run: Run, command: Command<'RecordOutcome'>): readonly SubmissionEvent[] {
+  const { attempt, fencingToken, outcome, policy } = command;
   const key = { run: run.run, attempt, fencingToken };
   switch (outcome.kind) {
     case 'completed': {
       const { kind: _, ...measured } = outcome;
+      const verdict = run.purpose === 'rerun' ? (outcome.examination?.rerun?.verdict ?? 'nonReproducible') : null;
       return [
         { type: 'AttemptCompleted', data: { ...key, ...measured } },
-        { type: 'RunConcluded', data: { run: run.run, conclusion: 'measured' } },
+        { type: 'RunConcluded', data: { run: run.run, conclusion: 'measured', verdict } },
       ];
     }
     case 'submissionFault':
     case 'limitExceeded':
       return theirs(state, run, key, outcome);
     case 'infrastructureFault':
-      return ours(state, run, key, outcome, command.attemptsPerRun);
+      return ours(state, run, key, outcome, policy.policy.attemptsPerRun);
   }
+}
+
+/** A rerun of a published score corrects it at once, and parks the submission where it contradicts the claims. */
+function afterRerun(
+  state: SubmissionState,
+  { purpose, run }: Run,
+  { policy, now }: Command<'RecordOutcome'>,
+): readonly SubmissionEvent[] {
+  if (purpose !== 'rerun' || state.phase !== 'completed') return [];
+  const ended = findRun(state.runs, run);
+  if (ended === undefined || !isConcluded(ended)) return [];
+  const scored = completeScore(state, policy);
+  const isScored = !state.voided && 'score' in scored;
+  const correction = isScored ? recomputed(state, scored, `rerun ${run}`, policy) : [];
+  const concern = concernOf(state, policy);
+  return concern === null ? correction : [...correction, ...integrityHold(state, concern, policy, now)];
 }
 
 function theirs(
@@ -73,11 +102,14 @@ function theirs(
   run: Run,
   key: AttemptOf,
   outcome: Extract<RunOutcome, { kind: 'submissionFault' | 'limitExceeded' }>,
-): Decision<SubmissionEvent> {
-  const { verdict, log, manifest } = outcome;
+): readonly SubmissionEvent[] {
+  const { verdict, log, manifest, cuts, keys } = outcome;
   const where = outcome.where === null ? null : shownText(outcome.where, textLimit);
   const message = shownText(outcome.message, textLimit);
-  const failed: SubmissionEvent = { type: 'AttemptFailed', data: { ...key, verdict, where, message, log, manifest } };
+  const failed: SubmissionEvent = {
+    type: 'AttemptFailed',
+    data: { ...key, verdict, where, message, log, manifest, cuts, keys },
+  };
   return [failed, ...endOf(state, run, 'failed', { reason: verdict, attempt: key.attempt, where, message })];
 }
 
@@ -87,7 +119,7 @@ function ours(
   key: AttemptOf,
   outcome: Extract<RunOutcome, { kind: 'infrastructureFault' }>,
   attemptsPerRun: number,
-): Decision<SubmissionEvent> {
+): readonly SubmissionEvent[] {
   const { reason, log } = outcome;
   const message = shownText(outcome.message, textLimit);
   const aborted: SubmissionEvent = { type: 'AttemptAborted', data: { ...key, reason, message, log } };
@@ -112,7 +144,11 @@ function endOf(
   conclusion: 'failed' | 'exhausted',
   failure: Omit<SubmissionEventData<'SubmissionFailed'>, 'run'>,
 ): readonly SubmissionEvent[] {
-  if (purpose !== 'score') return [{ type: 'RunConcluded', data: { run, conclusion } }];
+  if (purpose !== 'score') {
+    // A contestant that doesn't get through what it got through before has contradicted itself.
+    const verdict = purpose === 'rerun' && conclusion === 'failed' ? 'contradicted' : null;
+    return [{ type: 'RunConcluded', data: { run, conclusion, verdict } }];
+  }
   const others = activeRuns(state.runs).filter((other) => other.run !== run);
   return [
     ...cancelAttempts(others, 'prism', 'The score run has failed.'),

@@ -1,11 +1,12 @@
 import type { Aggregate, Decision } from '../aggregate.ts';
-import { isRejection, refuse } from '../rejection.ts';
+import { refuse } from '../rejection.ts';
 import type { SubmissionCommand } from './commands.ts';
-import { completeScore, decideConclusion } from './decide-conclusion.ts';
+import { decideConclusion } from './decide-conclusion.ts';
 import { decideGate } from './decide-gate.ts';
 import { decideExpiry, decideHold, decideResolution } from './decide-hold.ts';
+import { decideRecomputation } from './decide-recomputation.ts';
 import { decideAttemptStart, decideCancellation, decideOutcome, decideRunRequest } from './decide-run.ts';
-import { type Score, type SubmissionEvent, scoreParts } from './events.ts';
+import type { SubmissionEvent } from './events.ts';
 import { evolve } from './evolve.ts';
 import { initialState, type LivingState, type SubmissionState } from './state.ts';
 
@@ -27,7 +28,7 @@ export function decide(state: SubmissionState, command: SubmissionCommand): Deci
     case 'CancelAttempt':
       return decideCancellation(state, command);
     case 'Conclude':
-      return decideConclusion(state, command.policy);
+      return decideConclusion(state, command);
     case 'Hold':
       return decideHold(state, command);
     case 'ResolveHold':
@@ -58,25 +59,6 @@ function decideWithdrawal(state: LivingState, hotkey: string): Decision<Submissi
 function decideVoiding(state: LivingState, operator: string, reason: string): Decision<SubmissionEvent> {
   if (state.phase !== 'completed') return refuse('notDue', 'Only a completed submission has a score to void.');
   return state.voided ? [] : [{ type: 'ScoreVoided', data: { operator, reason } }];
-}
-
-function decideRecomputation(
-  state: LivingState,
-  command: Extract<SubmissionCommand, { kind: 'RecomputeScore' }>,
-): Decision<SubmissionEvent> {
-  if (state.phase !== 'completed' || state.voided) return refuse('notDue', 'There is no valid score to recompute.');
-  const scored = completeScore(state, command.policy);
-  if (isRejection(scored)) return scored;
-  if (scored.kind === 'unscorable') return refuse('notDue', scored.message);
-  if (isSameScore(scored.score, state.score)) return [];
-  const { run, score } = scored;
-  const { reason, policy } = command;
-  return [{ type: 'ScoreRecomputed', data: { run, score, reason, policyVersion: policy.version } }];
-}
-
-/** Parts may differ where the final score doesn't: an anomaly's multiplier of 0 hides them. */
-function isSameScore(left: Score, right: Score): boolean {
-  return scoreParts.every((part) => left[part] === right[part]);
 }
 
 export const submissionAggregate: Aggregate<SubmissionState, SubmissionCommand, SubmissionEvent> = {

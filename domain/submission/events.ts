@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Examination } from '../integrity/examination.ts';
+import { rerunVerdicts } from '../integrity/rerun.ts';
 import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
 
 export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -82,7 +84,12 @@ const attemptKey = { run: z.string(), attempt: z.int().positive(), fencingToken:
 
 /** Raw measurements of a completed attempt, from the referee's record and manifest. Costs in integer microNats. */
 export const measurementSchema = z.strictObject({
+  /** All that is charged; where a sample of rows was scored, the estimate for all rows. */
   microNats: countSchema,
+  /** Of that estimate; 0 where every row was scored. */
+  standardErrorMicroNats: countSchema,
+  /** What the referee's own predictor would have been charged for the same positions; null where none was asked. */
+  baselineMicroNats: countSchema.nullable(),
   coveredBytes: countSchema,
   uncoveredBytes: countSchema,
   streamBytes: z.int().positive(),
@@ -91,15 +98,75 @@ export const measurementSchema = z.strictObject({
   xzBytes: z.int().positive(),
   /** The first true frame: its cost and how many tokens it predicted. */
   step0: z.strictObject({ microNats: countSchema, tokens: countSchema }),
+  batches: countSchema,
+  /** The most raw bytes that a batch brought for each of its rows, rounded up. */
+  longestRowBytes: countSchema,
+  /** Wall-clock seconds of contestant and referee together; a safety cap's measure, never part of a score. Null where unknown. */
+  seconds: z.number().nonnegative().nullable(),
   parameters: countSchema,
   stoppedByClock: z.boolean(),
   deterministic: z.boolean(),
 });
 export type Measurement = z.infer<typeof measurementSchema>;
 
-/** A score and the parts it was made of; each is recomputable from a `Measurement` and a policy (CONTRACT §4). */
+/** What the cuts of an attempt say about its record (domain/integrity/examination.ts). */
+export const examinationSchema = z.strictObject({
+  frames: countSchema,
+  cuts: countSchema,
+  exceedingCuts: countSchema,
+  largestMicroNats: countSchema,
+  blind: z
+    .strictObject({
+      bitsPerByte: z.number(),
+      standardErrorBpb: z.number().nonnegative(),
+      excessBpb: z.number(),
+      excessStandardErrors: z.number(),
+    })
+    .nullable(),
+  signed: z
+    .strictObject({
+      meanMicroNats: z.number(),
+      standardErrorMicroNats: z.number().positive(),
+      standardErrors: z.number(),
+    })
+    .nullable(),
+  undetectedBpb: z.number().nonnegative().nullable(),
+  rerun: z
+    .strictObject({
+      verdict: z.enum(rerunVerdicts),
+      groupsCompared: countSchema,
+      groupsEqual: countSchema,
+      firstDifferingGroup: countSchema.nullable(),
+    })
+    .nullable(),
+}) satisfies z.ZodType<Examination>;
+
+/**
+ * The keys that an attempt was examined by, hex: of its cuts, and of the choice of scored rows where there was one. They
+ * stand in the event that ends a run and nowhere before.
+ */
+export const keysSchema = z.strictObject({ cuts: digestSchema, rows: digestSchema.nullable() });
+export type RevealedKeys = z.infer<typeof keysSchema>;
+
+/** What reruns have said of a score; without one it is unconfirmed. */
+export const confirmations = ['unconfirmed', ...rerunVerdicts] as const;
+export type Confirmation = (typeof confirmations)[number];
+
+/** A score and the parts it was made of; each is recomputable from the measurements and a policy (CONTRACT §4). */
 export const scoreSchema = z.strictObject({
+  /** As claimed, and its standard error: 0 where every row was scored. */
   bitsPerByte: z.number(),
+  standardErrorBpb: z.number(),
+  /** What the model pays blind, as its cuts estimate it; null where there were too few, or none. */
+  blindBpb: z.number().nullable(),
+  blindStandardErrorBpb: z.number().nullable(),
+  confirmation: z.enum(confirmations),
+  /** What counts: the claim where it is confirmed, else the larger of claim and blind estimate with two standard errors. */
+  countedBpb: z.number(),
+  /** Largest advantage in bits a byte that may have gone unseen with a probability of 5 %; null where nothing bounds it. */
+  undetectedBpb: z.number().nullable(),
+  /** What the referee's own predictor needs for the same positions; null where it wasn't asked. */
+  baselineBpb: z.number().nullable(),
   sourceBpb: z.number(),
   chargedBpb: z.number(),
   base: z.number(),
@@ -183,8 +250,11 @@ const dataSchemas = {
   AttemptCompleted: z.strictObject({
     ...attemptKey,
     record: blobReferenceSchema,
+    cuts: blobReferenceSchema.nullable(),
     manifest: blobReferenceSchema,
     measurement: measurementSchema,
+    examination: examinationSchema.nullable(),
+    keys: keysSchema.nullable(),
     runnerDigest: z.string(),
     /** Digest of the platform fingerprint: results compare exactly only inside one. */
     platform: digestSchema,
@@ -197,6 +267,9 @@ const dataSchemas = {
     message: z.string().max(textLimit),
     log: blobReferenceSchema.nullable(),
     manifest: blobReferenceSchema.nullable(),
+    /** Evidence, where the verdict rests on cuts. */
+    cuts: blobReferenceSchema.nullable(),
+    keys: keysSchema.nullable(),
   }),
   AttemptAborted: z.strictObject({
     ...attemptKey,
@@ -208,6 +281,8 @@ const dataSchemas = {
   RunConcluded: z.strictObject({
     run: z.string(),
     conclusion: z.enum(['measured', 'failed', 'exhausted']),
+    /** Of a rerun, unless it ended on ours. */
+    verdict: z.enum(rerunVerdicts).nullable(),
   }),
   ScoreComputed: z.strictObject({ run: z.string(), score: scoreSchema, policyVersion: policyVersionSchema }),
   AttributionDecided: z.strictObject({

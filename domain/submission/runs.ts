@@ -1,4 +1,6 @@
-import type { RunPurpose, SubmissionEvent } from './events.ts';
+import type { RerunVerdict } from '../integrity/rerun.ts';
+import type { RepeatedRun } from '../integrity/rerun-plan.ts';
+import type { Confirmation, RunPurpose, SubmissionEvent, SubmissionEventData } from './events.ts';
 import type { LivingState, Run, SubmissionState } from './state.ts';
 
 type RunEvent = Extract<
@@ -42,8 +44,9 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     }
     case 'AttemptCompleted': {
       if (run.status !== 'attempting') return run;
-      const { measurement, record } = event.data;
-      return { ...kept, status: 'measured', deviceClass: run.deviceClass, measurement, record };
+      const { deviceClass } = run;
+      const { measurement, record, cuts, examination, platform } = event.data;
+      return { ...kept, status: 'measured', deviceClass, measurement, record, cuts, examination, platform };
     }
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
@@ -52,17 +55,17 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     case 'AttemptCancelled':
       return { ...kept, status: 'waiting' };
     case 'RunConcluded':
-      return conclude(run, kept, event.data.conclusion);
+      return conclude(run, kept, event.data);
   }
 }
 
 function conclude(
   run: Run,
   kept: Pick<Run, 'run' | 'purpose' | 'policyVersion' | 'lastAttempt' | 'lastToken' | 'aborted'>,
-  conclusion: 'measured' | 'failed' | 'exhausted',
+  { conclusion, verdict: rerunVerdict }: SubmissionEventData<'RunConcluded'>,
 ): Run {
-  if (conclusion !== 'measured') return { ...kept, status: 'concludedWithout', conclusion };
-  return run.status === 'measured' ? { ...run, status: 'concluded' } : run;
+  if (conclusion !== 'measured') return { ...kept, status: 'concludedWithout', conclusion, rerunVerdict };
+  return run.status === 'measured' ? { ...run, status: 'concluded', rerunVerdict } : run;
 }
 
 export function findRun(runs: readonly Run[], name: string): Run | undefined {
@@ -93,6 +96,28 @@ export function isRunWanted(runs: readonly Run[], purpose: RunPurpose): boolean 
 }
 
 /** The concluded measurement that the score is made of. */
-export function scoredRun(state: LivingState): RunIn<'concluded'> | undefined {
-  return state.runs.find((run): run is RunIn<'concluded'> => run.purpose === 'score' && run.status === 'concluded');
+export function scoredRun({ runs }: Pick<LivingState, 'runs'>): RunIn<'concluded'> | undefined {
+  return runs.find((run): run is RunIn<'concluded'> => run.purpose === 'score' && run.status === 'concluded');
+}
+
+/** What a rerun repeats; null for every other run. */
+export function repeatedBy(state: Pick<LivingState, 'runs'>, { purpose }: Pick<Run, 'purpose'>): RepeatedRun | null {
+  const scored = purpose === 'rerun' ? scoredRun(state) : undefined;
+  return scored === undefined ? null : { measurement: scored.measurement, frames: scored.examination?.frames ?? 0 };
+}
+
+/** What reruns have said of the score so far, the gravest first, and the one that said so. */
+export function confirmationOf({ runs }: Pick<LivingState, 'runs'>): {
+  readonly confirmation: Confirmation;
+  readonly by: Run | null;
+} {
+  for (const verdict of ['contradicted', 'confirmed', 'nonReproducible'] as const) {
+    const by = runs.find((run) => isConcluded(run) && rerunVerdictOf(run) === verdict);
+    if (by !== undefined) return { confirmation: verdict, by };
+  }
+  return { confirmation: 'unconfirmed', by: null };
+}
+
+function rerunVerdictOf(run: Run): RerunVerdict | null {
+  return run.status === 'concluded' || run.status === 'concludedWithout' ? run.rerunVerdict : null;
 }

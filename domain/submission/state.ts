@@ -1,3 +1,5 @@
+import type { Examination } from '../integrity/examination.ts';
+import type { RerunVerdict } from '../integrity/rerun.ts';
 import type { BlobReference } from '../ports/blobs.ts';
 import type {
   FailureReason,
@@ -10,6 +12,16 @@ import type {
   RunPurpose,
   Score,
 } from './events.ts';
+
+/** What a completed attempt left. */
+export type Result = {
+  readonly deviceClass: 'cpu' | 'gpu';
+  readonly measurement: Measurement;
+  readonly record: BlobReference;
+  readonly cuts: BlobReference | null;
+  readonly examination: Examination | null;
+  readonly platform: string;
+};
 
 /** One measurement that the submission needs, and where it stands. */
 export type Run = {
@@ -29,20 +41,15 @@ export type Run = {
       readonly deviceClass: 'cpu' | 'gpu';
       readonly deadlineAt: string;
     }
-  | {
-      readonly status: 'measured';
-      readonly deviceClass: 'cpu' | 'gpu';
-      readonly measurement: Measurement;
-      readonly record: BlobReference;
-    }
+  | ({ readonly status: 'measured' } & Result)
   | { readonly status: 'failed'; readonly verdict: FailureReason }
+  /** `rerunVerdict`: of a rerun alone. */
+  | ({ readonly status: 'concluded'; readonly rerunVerdict: RerunVerdict | null } & Result)
   | {
-      readonly status: 'concluded';
-      readonly deviceClass: 'cpu' | 'gpu';
-      readonly measurement: Measurement;
-      readonly record: BlobReference;
+      readonly status: 'concludedWithout';
+      readonly conclusion: 'failed' | 'exhausted';
+      readonly rerunVerdict: RerunVerdict | null;
     }
-  | { readonly status: 'concludedWithout'; readonly conclusion: 'failed' | 'exhausted' }
 );
 
 /** What the submission is, whatever happens to it. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { epochAt, scoringDeviceClass } from '../../domain/policy/epoch.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { BoardEntry, ScoreQueries } from '../../projections/scores.ts';
+import { certaintyBody } from '../certainty-body.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { cursorParameter, integerParameter, parseQuery } from '../query.ts';
 
@@ -54,7 +55,7 @@ function toBody(entry: BoardEntry) {
     score: entry.score,
     submission_id: entry.submissionId,
     epoch_id: entry.epoch,
-    bits_per_byte: entry.bitsPerByte,
+    ...certaintyBody(entry),
     charged_bpb: entry.chargedBpb,
     received_at: entry.receivedAt,
     policy_version: entry.policyVersion,

@@ -4,6 +4,7 @@ import type { Finding } from '../../domain/submission/events.ts';
 import type { QueueQueries } from '../../projections/due-submissions.ts';
 import type { SubmissionView } from '../../projections/submission-view.ts';
 import type { SubmissionQueries } from '../../projections/submissions.ts';
+import { certaintyBody } from '../certainty-body.ts';
 import { submissionIdFrom, unknownSubmission } from '../submission-id.ts';
 
 export type GetSubmissionDependencies = {
@@ -56,6 +57,8 @@ function toBody(view: SubmissionView, placeInQueue: number | null, heartbeat: He
     attempts: view.attempts,
     place_in_queue: placeInQueue,
     record_digest: view.recordDigest,
+    cuts_digest: view.cutsDigest,
+    rerun_verdict: view.rerunVerdict,
     manifest_digest: view.manifestDigest,
     covered_bytes: view.coveredBytes,
     stream_bytes: view.streamBytes,
@@ -95,7 +98,7 @@ function progressBody({ run }: SubmissionView, beat: Heartbeat | null) {
 function scoreBody({ score }: SubmissionView) {
   if (score === null) return null;
   return {
-    bits_per_byte: score.bitsPerByte,
+    ...certaintyBody(score),
     source_bpb: score.sourceBpb,
     charged_bpb: score.chargedBpb,
     base: score.base,

@@ -1,12 +1,13 @@
 import type { CommandHandler } from '../../domain/handle-command.ts';
 import { deriveId } from '../../domain/ids.ts';
+import { limitsOf } from '../../domain/integrity/rerun-plan.ts';
 import type { Policies } from '../../domain/policy/policy-aggregate.ts';
 import type { DueWork } from '../../domain/ports/due-work.ts';
 import { isRejection } from '../../domain/rejection.ts';
 import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import type { SlotCommand, SlotState } from '../../domain/slot/slot.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
-import { findRun, isOpenToAttempts } from '../../domain/submission/runs.ts';
+import { findRun, isOpenToAttempts, repeatedBy, scoredRun } from '../../domain/submission/runs.ts';
 import type { SubmissionHandler } from './performer.ts';
 
 export type SlotHandler = CommandHandler<SlotState, SlotCommand, SlotEvent>;
@@ -48,17 +49,21 @@ async function grantLease(
   waiting: { readonly submissionId: string; readonly run: string },
 ): Promise<number | null> {
   const { state, lastEvent: asked } = await submissions.load(submissionStream(waiting.submissionId));
-  const run = state.phase !== 'absent' && isOpenToAttempts(state) ? findRun(state.runs, waiting.run) : undefined;
-  if (run?.status !== 'waiting' || asked === null) return null;
+  if (state.phase === 'absent' || asked === null || !isOpenToAttempts(state)) return null;
+  const run = findRun(state.runs, waiting.run);
+  if (run?.status !== 'waiting') return null;
   const { policy } = await policies.ofVersion(run.policyVersion);
-  const index = free.findIndex((slot) => policy.deviceClasses.includes(slot.deviceClass));
+  const { timeoutSeconds } = limitsOf(repeatedBy(state, run), policy);
+  // A rerun compares with its run digit by digit: on the same class of device at least.
+  const classes = run.purpose === 'rerun' ? [scoredRun(state)?.deviceClass] : policy.deviceClasses;
+  const index = free.findIndex((slot) => classes.includes(slot.deviceClass));
   const slot = free[index];
   if (slot === undefined) return null;
   free.splice(index, 1);
   const stream = slotStream(slot.executor, slot.device);
   const attempt = run.lastAttempt + 1;
   const now = clock();
-  const deadline = now.getTime() + (policy.limits.timeoutSeconds + leaseMarginSeconds) * 1_000;
+  const deadline = now.getTime() + (timeoutSeconds + leaseMarginSeconds) * 1_000;
   const { lastEvent } = await slots.load(stream);
   const granted = await slots.handle(
     stream,

@@ -27,9 +27,10 @@ async function requestScore({ submissions, policies, clock }: Needs, due: Due): 
 /** The attempt's own deadline, whatever became of its lease: an executor that died, or a start that came too late for it. */
 async function abortOverdue({ submissions, policies, clock }: Needs, due: Due, run: RunIn<'attempting'>) {
   if (run.lastToken === null) return;
-  const { attemptsPerRun } = (await policies.ofVersion(run.policyVersion)).policy;
+  const policy = await policies.ofVersion(run.policyVersion);
+  const now = clock();
   const message = `The executor didn't report by ${run.deadlineAt}.`;
   const outcome = { kind: 'infrastructureFault', reason: 'leaseExpired', message, log: null } as const;
   const attempt = { run: run.run, attempt: run.lastAttempt, fencingToken: run.lastToken };
-  await send(submissions, due, { kind: 'RecordOutcome', ...attempt, outcome, attemptsPerRun }, clock());
+  await send(submissions, due, { kind: 'RecordOutcome', ...attempt, outcome, policy, now: now.toISOString() }, now);
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { bitsPerByte, sourceBitsPerByte } from '../../domain/scoring/code-length.ts';
 import { computeScore, isStep0Anomalous } from '../../domain/scoring/score.ts';
 import type { Measurement } from '../../domain/submission/events.ts';
-import { measurement, scoreOf } from './submission-examples.ts';
+import { measurement, scoreOf, unconfirmed } from './submission-examples.ts';
 
 const charged = { sourceCharge: 1 };
 const microNatsPerBit = Math.LN2 * 1e6;
@@ -40,7 +40,7 @@ describe('The score', () => {
   });
 
   it('charges no source where policy says 0', () => {
-    const scored = computeScore(measurement, { sourceCharge: 0 });
+    const scored = computeScore(unconfirmed(measurement), { sourceCharge: 0 });
     if (scored.kind !== 'scored') return expect.fail(scored.message);
     expect(scored.score.base).to.be.closeTo(1 / 3.6, 1e-9);
     expect(scored.score.sourceBpb).to.equal(0.1);
@@ -61,14 +61,14 @@ describe('The score', () => {
 
   it('does not exist without coverage, nor for a cost of nothing', () => {
     const uncovered = { ...measurement, microNats: 0, coveredBytes: 0, uncoveredBytes: 100_000 };
-    expect(computeScore(uncovered, charged).kind).to.equal('unscorable');
+    expect(computeScore(unconfirmed(uncovered), charged).kind).to.equal('unscorable');
     const free = { ...measurement, microNats: 0, coveredBytes: 100_000, uncoveredBytes: 0 };
-    expect(computeScore(free, charged).kind).to.equal('unscorable');
+    expect(computeScore(unconfirmed(free), charged).kind).to.equal('unscorable');
   });
 
   it('does not exist where the number isn’t finite', () => {
     for (const microNats of [Number.NaN, Number.POSITIVE_INFINITY, -1e15]) {
-      expect(computeScore({ ...measurement, microNats }, charged).kind).to.equal('unscorable');
+      expect(computeScore(unconfirmed({ ...measurement, microNats }), charged).kind).to.equal('unscorable');
     }
   });
 

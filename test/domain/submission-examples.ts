@@ -1,7 +1,10 @@
+import type { Examination } from '../../domain/integrity/examination.ts';
+import type { RerunVerdict } from '../../domain/integrity/rerun.ts';
 import { type ActivePolicy, type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
 import type { BlobReference } from '../../domain/ports/blobs.ts';
+import type { Standings } from '../../domain/ports/standings.ts';
 import type { RunOutcome } from '../../domain/run.ts';
-import { computeScore } from '../../domain/scoring/score.ts';
+import { computeScore, type Measured } from '../../domain/scoring/score.ts';
 import type { SubmissionCommand } from '../../domain/submission/commands.ts';
 import {
   type Finding,
@@ -32,8 +35,11 @@ export function blob(character: string): BlobReference {
   return { sha256: digest(character), bytes: 100, keyId: null };
 }
 
+/** Most tests are about one run. */
+export const withoutReruns: PolicyDraft = { integrity: { reruns: { mode: 'off' } } };
+
 export function activePolicy(draft: PolicyDraft = {}, version = 1): ActivePolicy {
-  return { version, policy: policySchema.parse(draft) };
+  return { version, policy: policySchema.parse({ ...withoutReruns, ...draft }) };
 }
 
 export const owner = 'hotkey-of-alice';
@@ -80,13 +86,49 @@ export const measurement: Measurement = {
   vocab: 256,
   xzBytes: 1_250,
   step0: { microNats: Math.round(5.5e6 * 100), tokens: 100 },
+  standardErrorMicroNats: 0,
+  baselineMicroNats: Math.round(2.5 * 90_000 * Math.LN2 * 1e6),
+  batches: 90,
+  longestRowBytes: 64,
+  seconds: 100,
   parameters: 10_000,
   stoppedByClock: false,
   deterministic: true,
 };
 
+/** Too few decoys for a verdict: what is claimed is what counts. */
+export const examination: Examination = {
+  ...{ frames: 23, cuts: 368, exceedingCuts: 0, largestMicroNats: 0 },
+  ...{ blind: null, signed: null, undetectedBpb: null, rerun: null },
+};
+
+/** A model that pays blind 0.3 bits a byte more than it claims. */
+export const objectionable: Examination = {
+  ...examination,
+  ...{ frames: 62, cuts: 992, undetectedBpb: 0.28 },
+  blind: { bitsPerByte: 2.9, standardErrorBpb: 0.05, excessBpb: 0.3, excessStandardErrors: 6 },
+};
+
+/** As cuts see a rerun that came to `verdict`. */
+export function rerunExamination(verdict: RerunVerdict): Examination {
+  const firstDifferingGroup = verdict === 'nonReproducible' ? 3 : null;
+  const rerun = {
+    verdict,
+    groupsCompared: 88,
+    groupsEqual: verdict === 'nonReproducible' ? 80 : 88,
+    firstDifferingGroup,
+  };
+  const exceedingCuts = verdict === 'contradicted' ? 2 : 0;
+  return { ...examination, frames: 90, cuts: 1_440, exceedingCuts, undetectedBpb: 0.01, rerun };
+}
+
+/** What a score of a measurement is made of; nothing has confirmed it. */
+export function unconfirmed(measured: Measurement, examined: Examination = examination): Measured {
+  return { measurement: measured, examination: examined, confirmation: 'unconfirmed', confirmedUndetectedBpb: null };
+}
+
 export function scoreOf(measured: Measurement, policy = activePolicy()): Score {
-  const scored = computeScore(measured, policy.policy.scoring);
+  const scored = computeScore(unconfirmed(measured), policy.policy.scoring);
   if (scored.kind === 'unscorable') throw new Error(scored.message);
   return scored.score;
 }
@@ -94,8 +136,11 @@ export function scoreOf(measured: Measurement, policy = activePolicy()): Score {
 export const completedOutcome: Extract<RunOutcome, { kind: 'completed' }> = {
   kind: 'completed',
   record: blob('d'),
+  cuts: blob('9'),
   manifest: blob('e'),
   measurement,
+  examination,
+  keys: { cuts: digest('7'), rows: null },
   runnerDigest: 'sha256:runner',
   platform: digest('f'),
 };
@@ -106,7 +151,12 @@ export const crashOutcome: Extract<RunOutcome, { kind: 'submissionFault' | 'limi
   message: 'ZeroDivisionError',
   log: null,
   manifest: null,
+  cuts: null,
+  keys: null,
 };
+export function rerunOutcome(verdict: RerunVerdict): RunOutcome {
+  return { ...completedOutcome, record: blob('8'), examination: rerunExamination(verdict) };
+}
 export const ourFault: RunOutcome = {
   kind: 'infrastructureFault',
   reason: 'refereeLost',
@@ -146,14 +196,19 @@ export function attemptCompleted(run: string, attempt: number) {
 }
 export function attemptFailed(run: string, attempt: number) {
   const theirs = { verdict: 'exception', where: 'training.py:7', message: 'ZeroDivisionError' } as const;
-  return fact('AttemptFailed', { ...attemptKey(run, attempt), ...theirs, log: null, manifest: null });
+  const evidence = { log: null, manifest: null, cuts: null, keys: null };
+  return fact('AttemptFailed', { ...attemptKey(run, attempt), ...theirs, ...evidence });
 }
 export function attemptAborted(run: string, attempt: number) {
   const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null };
   return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours });
 }
-export function runConcluded(run: string, conclusion: 'measured' | 'failed' | 'exhausted' = 'measured') {
-  return fact('RunConcluded', { run, conclusion });
+export function runConcluded(
+  run: string,
+  conclusion: 'measured' | 'failed' | 'exhausted' = 'measured',
+  verdict: RerunVerdict | null = null,
+) {
+  return fact('RunConcluded', { run, conclusion, verdict });
 }
 export function held(holdId: string, source: HoldSource, expiresAt = instant(86_400)) {
   return fact('SubmissionHeld', { holdId, source, reason: 'looks odd', operator: null, expiresAt });
@@ -189,7 +244,8 @@ export function startAttempt(run: string, attempt: number, slot: string = place.
   return { kind: 'StartAttempt', ...attemptStarted(run, attempt).data, slot } as const;
 }
 export function recordOutcome(run: string, attempt: number, outcome: RunOutcome, attemptsPerRun = 3) {
-  return { kind: 'RecordOutcome', ...attemptKey(run, attempt), outcome, attemptsPerRun } as const;
+  const policy = activePolicy({ attemptsPerRun });
+  return { kind: 'RecordOutcome', ...attemptKey(run, attempt), outcome, policy, now: instant(1_000) } as const;
 }
 export function hold(holdId: string, source: HoldSource, operator: string | null = null) {
   return { kind: 'Hold', holdId, source, reason: 'looks odd', operator, expiresAt: instant(86_400) } as const;
@@ -197,4 +253,11 @@ export function hold(holdId: string, source: HoldSource, operator: string | null
 export function resolveHold(holdId: string, resolution: 'release' | 'reject') {
   return { kind: 'ResolveHold', holdId, resolution, operator: 'olga', reason: 'looked at it' } as const;
 }
-export const conclude = { kind: 'Conclude', policy: activePolicy() } as const;
+export const noStandings: Standings = { champion: null, ofHotkey: null, asOfPosition: 40 };
+export function concludeWith(draft: PolicyDraft, standings: Standings = noStandings, lot = 0.5) {
+  return { kind: 'Conclude', policy: activePolicy(draft), standings, lot, now: instant(1_000) } as const;
+}
+export const conclude = concludeWith({});
+export function expireHold(holdId: string, seconds: number) {
+  return { kind: 'ExpireHold', holdId, policy: activePolicy(), now: instant(seconds) } as const;
+}

@@ -6,10 +6,10 @@ import {
   attemptStarted,
   completed,
   contractResolved,
+  expireHold,
   gateSkipped,
   held,
   hold,
-  instant,
   measuring,
   queued,
   received,
@@ -22,7 +22,6 @@ import {
 } from './submission-examples.ts';
 
 const untilLlm: readonly SubmissionEvent[] = queued.slice(0, -1);
-const expire = (holdId: string, now: string) => ({ kind: 'ExpireHold', holdId, now }) as const;
 
 describe('A hold', () => {
   it('that the LLM gate asked for is released behind that gate', () => {
@@ -94,22 +93,22 @@ describe('A hold', () => {
 
   it('that nobody decides goes back to its gate once, then rejects', () => {
     const first = given(...untilLlm, held('h1', 'llm'));
-    first.when(expire('h1', instant(86_399))).thenRefused('notDue');
+    first.when(expireHold('h1', 86_399)).thenRefused('notDue');
     const { events } = first
-      .when(expire('h1', instant(86_400)))
+      .when(expireHold('h1', 86_400))
       .thenYields({ type: 'HoldExpired' })
       .state((state) => expect(state).to.include({ phase: 'gate', gate: 'llm' }));
     given(...untilLlm, held('h1', 'llm'), ...events, held('h2', 'llm'))
-      .when(expire('h2', instant(86_400)))
+      .when(expireHold('h2', 86_400))
       .thenYields({ type: 'HoldExpired' }, { type: 'SubmissionRejected', data: { reason: 'holdExpired' } });
   });
 
   it('never expires in the place of another one', () => {
     given(...untilLlm, held('h2', 'llm'))
-      .when(expire('h1', instant(86_400)))
+      .when(expireHold('h1', 86_400))
       .thenRefused('wrongHold');
     given(...untilLlm)
-      .when(expire('h1', instant(86_400)))
+      .when(expireHold('h1', 86_400))
       .thenRefused('wrongHold');
   });
 

@@ -75,13 +75,13 @@ describe('A run', () => {
   });
 
   it('that isn’t the score run concludes without a measurement where it fails', () => {
-    const rerun = [...completed, runRequested('rerun', 'rerun'), attemptStarted('rerun', 1)];
-    given(...rerun)
-      .when(recordOutcome('rerun', 1, crashOutcome))
-      .thenYields({ type: 'AttemptFailed' }, { type: 'RunConcluded', data: { conclusion: 'failed' } })
-      .state((state) => expect(state.phase).to.equal('completed'));
-    given(...rerun)
-      .when(recordOutcome('rerun', 1, ourFault, 1))
+    const heldOut = [...scoring, runRequested('heldOut', 'heldOut'), attemptStarted('heldOut', 1)];
+    given(...heldOut)
+      .when(recordOutcome('heldOut', 1, crashOutcome))
+      .thenYields({ type: 'AttemptFailed' }, { type: 'RunConcluded', data: { conclusion: 'failed', verdict: null } })
+      .state((state) => expect(state.phase).to.equal('scoring'));
+    given(...heldOut)
+      .when(recordOutcome('heldOut', 1, ourFault, 1))
       .thenYields({ type: 'AttemptAborted' }, { type: 'RunConcluded', data: { conclusion: 'exhausted' } });
   });
 });

@@ -9,7 +9,7 @@ import { engineFacts } from '../../executor/engine-facts.ts';
 import { outputTap } from '../../executor/output-tap.ts';
 import { timings } from '../../executor/supervise.ts';
 import * as programs from './container-programs.ts';
-import { spec } from './run-examples.ts';
+import { examining, spec } from './run-examples.ts';
 import { describeWithEngine, type RealEngine } from './with-engine.ts';
 
 let attempts = 0;
@@ -40,6 +40,7 @@ async function planWith(
     },
     spec: { ...spec, ...key },
     bundle: Buffer.from('bundle'),
+    examining,
     supervision: {
       cgroupParent,
       outputBytes: 2 ** 20,

@@ -4,7 +4,7 @@ import { attemptNames } from '../../executor/attempt-names.ts';
 import { launchCommands } from '../../executor/container-options.ts';
 import { clearPair } from '../../executor/container-pair.ts';
 import { fakeEngine, type Program } from './fake-engine.ts';
-import { bytesOf, exampleFiles, exampleManifest, spec } from './run-examples.ts';
+import { bytesOf, examining, exampleFiles, exampleManifest, spec } from './run-examples.ts';
 
 const scope = {
   instance: 'test',
@@ -31,6 +31,7 @@ function planOf(
     },
     spec,
     bundle: Buffer.from('bundle'),
+    examining,
     supervision: {
       ...{
         cgroupParent: null,
@@ -50,8 +51,8 @@ function planOf(
 }
 
 const ready = `{"event":"ready"}\n`;
-const { manifest, recordBytes } = exampleFiles();
-const lostManifest = { ...exampleManifest(null), outcome: { kind: 'lost', phase: 'frame', message: 'closed' } };
+const { manifest, recordBytes, cutsBytes } = exampleFiles();
+const lostManifest = { ...exampleManifest(), outcome: { kind: 'lost', phase: 'frame', message: 'closed' } };
 
 /** A referee that writes its files and ends once its contestant has ended. */
 const referee =
@@ -60,7 +61,11 @@ const referee =
     self.print(`noise\n${ready}{"event":"connected"}\n`);
     for (const [path, content] of Object.entries(files)) self.write(path, content);
   };
-const completedFiles = { 'record.json': recordBytes, 'prism_run_manifest.v2.json': bytesOf(manifest) };
+const completedFiles = {
+  'record.json': recordBytes,
+  'cuts.json': cutsBytes,
+  'prism_run_manifest.v2.json': bytesOf(manifest),
+};
 const lostFiles = { 'prism_run_manifest.v2.json': bytesOf(lostManifest) };
 
 /** An engine whose referee follows its contestant's end, as the real one does. */
@@ -85,6 +90,8 @@ describe('runAttempt', () => {
     const result = await run(fake);
     expect(verdictOf(result)).to.equal('completed');
     expect(result.record).to.deep.equal(recordBytes);
+    expect(result.cuts).to.deep.equal(cutsBytes);
+    expect(result.keys).to.deep.equal({ cuts: spec.decoys.cutKey, rows: null });
     const order = [
       'put referee',
       'attach referee',

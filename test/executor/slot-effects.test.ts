@@ -9,6 +9,7 @@ import { reconcile } from '../../executor/reconcile.ts';
 import { registerSlots } from '../../executor/register-slots.ts';
 import { slotEffects } from '../../executor/slot-effects.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
+import { recordOutcome } from '../domain/submission-examples.ts';
 import { fakeEngine, type Program } from './fake-engine.ts';
 import { bundleFiles, device, executorName, leasedSubmissions } from './leased-submission.ts';
 import { bytesOf, digestOf, exampleManifest } from './run-examples.ts';
@@ -40,6 +41,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
     ...{
       runner: { imageId: 'image', dataDir: '/d', tokenizersDir: '/t', ...digests },
       seasonSecret: Buffer.from('secret'),
+      cutSecret: Buffer.from('cuts'),
       instance: 'test',
     },
     ...{ runtime: null, commands: launchCommands, hasLocalCgroups: false, now: () => new Date(), logger: silent },
@@ -90,7 +92,7 @@ async function manifestFor(world: Awaited<ReturnType<typeof given>> | null) {
   const { submissionId, run, attempt, fencingToken } = leased.lease;
   const { planAttempt } = await import('../../executor/plan-attempt.ts');
   const { spec } = await planAttempt(world.parts, { executor: executorName, stream: world.slot, plan }, leased, false);
-  const { provenance, ...rest } = exampleManifest(null);
+  const { provenance, ...rest } = exampleManifest();
   const { codeHash, seed, runnerDigest, dataDigest, tokenizersDigest } = spec;
   const asked = {
     submissionId,
@@ -232,14 +234,7 @@ describe('an executor slot', () => {
       deadlineAt: '2030-01-01T00:00:00.000Z',
     });
     const outcome = { kind: 'infrastructureFault', reason: 'refereeLost', message: 'm', log: null } as const;
-    await world.tell('s1', {
-      kind: 'RecordOutcome',
-      run: 'score',
-      attempt: 1,
-      fencingToken: 1,
-      outcome,
-      attemptsPerRun: 3,
-    });
+    await world.tell('s1', recordOutcome('score', 1, outcome));
     expect(await countRefereeDeaths(world.log, world.stream('s1'), 'score')).to.equal(1);
     expect(await countRefereeDeaths(world.log, world.stream('s1'), 'rerun')).to.equal(0);
   });

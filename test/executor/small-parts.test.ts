@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { policySchema } from '../../domain/policy/policy.ts';
 import { inputArchive, readOutputs, tarOf } from '../../executor/attempt-archive.ts';
 import { counterIn } from '../../executor/cgroup-watch.ts';
+import { cutKeyOf, lotOf, rowKeyOf } from '../../executor/cut-keys.ts';
 import { assertConfining } from '../../executor/engine-facts.ts';
 import { faultResult, toRecordable } from '../../executor/evidence.ts';
 import { lineSplitter, outputTap } from '../../executor/output-tap.ts';
@@ -32,8 +33,11 @@ describe('the run spec', () => {
       codeHash: spec.codeHash,
       contract,
       policy,
+      limits: policy.limits,
+      density: policy.integrity.run,
       runner: spec,
       seasonSecret: secret,
+      cutSecret: Buffer.from('cuts'),
       deviceClass: 'cpu',
       threads: 1,
     } as const;
@@ -43,7 +47,7 @@ describe('the run spec', () => {
     );
     expect({ ...second, attempt: 1, fencingToken: 1 }).to.deep.equal(first);
     expect(first).to.deep.include({
-      schema: 'prism_run_spec.v1',
+      schema: 'prism_run_spec.v2',
       streamBytes: 8_192,
       seasonSecret: secret.toString('hex'),
       device: 'cpu',
@@ -52,6 +56,19 @@ describe('the run spec', () => {
     });
     expect(first?.architecture).to.deep.equal({ entrypoint: 'architecture.py', symbol: 'build_model' });
     expect(first?.limits).to.have.all.keys(Object.keys(spec.limits));
+    expect(first?.rows.fraction).to.equal(1);
+  });
+
+  it('has one cut key a run, whatever the attempt, and one row key a submission, whatever the run', () => {
+    const cuts = Buffer.from('cuts');
+    const hmac = (text: string) => createHmac('sha256', cuts).update(text).digest();
+    expect(cutKeyOf(cuts, 's', 'score')).to.deep.equal(hmac('s:score'));
+    expect(cutKeyOf(cuts, 's', 'rerun')).to.deep.equal(hmac('s:rerun'));
+    expect(rowKeyOf(cuts, 's')).to.deep.equal(hmac('s:rows'));
+    const lots = Array.from({ length: 1_000 }, (_, index) => lotOf(cuts, `s${index}`));
+    expect(Math.min(...lots)).to.be.at.least(0);
+    expect(Math.max(...lots)).to.be.below(1);
+    expect(lots.filter((lot) => lot < 0.2).length).to.be.within(150, 250);
   });
 });
 
@@ -92,9 +109,9 @@ describe('archives', () => {
   const outputs = (name: string, bytes: number) =>
     tarOf([{ name, content: Buffer.alloc(bytes, 0x20) }]).then((tar) => readOutputs(Readable.from([Buffer.from(tar)])));
 
-  it('give back the two files by name, and pass over an unfinished one', async () => {
+  it('give back the files by name, and pass over an unfinished one', async () => {
     expect((await outputs('out/record.json', 10)).record).to.have.length(10);
-    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({ record: null, manifest: null });
+    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({ record: null, cuts: null, manifest: null });
   });
 
   it('refuse a file over its limit, and end with a tar that breaks off', async () => {
@@ -116,6 +133,8 @@ describe('evidence', () => {
       verdict: { kind: 'submissionFault', verdict: 'nan', where: null, message: 'm' },
       measured: null,
       record: null,
+      cuts: Buffer.from('of an attempt that was not convicted for them'),
+      keys: { cuts: spec.decoys.cutKey, rows: null },
     } as const;
     const { outcome, attachments } = await toRecordable(
       { ...failure, manifest: Buffer.alloc(65_537), log: Buffer.from('tail') },
@@ -124,6 +143,8 @@ describe('evidence', () => {
     if (outcome.kind !== 'submissionFault') expect.fail(outcome.kind);
     expect(attachments.map(({ sha256 }) => sha256)).to.deep.equal([outcome.log?.sha256]);
     expect(await blobs.has(outcome.manifest?.sha256 ?? '')).to.equal(true);
+    expect(outcome.cuts).to.equal(null);
+    expect(outcome.keys).to.deep.equal(failure.keys);
   });
 
   it('is nothing where nothing was printed', async () => {

@@ -3,6 +3,8 @@ import { deriveId } from '../../domain/ids.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import {
   activePolicy,
+  attemptCompleted,
+  attemptStarted,
   completed,
   contractResolved,
   fact,
@@ -12,6 +14,8 @@ import {
   measuring,
   received,
   resolved,
+  runConcluded,
+  runRequested,
   waiting,
 } from '../domain/submission-examples.ts';
 import {
@@ -115,6 +119,34 @@ describe('the query routes', () => {
       });
     });
 
+    it('says how far a score can be relied on', async () => {
+      const certainty = {
+        ...{ standardErrorBpb: 0.002, blindBpb: 2.7, blindStandardErrorBpb: 0.05 },
+        ...{ countedBpb: 2.6, undetectedBpb: 0.01, baselineBpb: 3.05 },
+        confirmation: 'confirmed' as const,
+      };
+      const confirmed = completed.map((event) =>
+        event.type === 'ScoreComputed'
+          ? fact('ScoreComputed', { ...event.data, score: { ...event.data.score, ...certainty } })
+          : event,
+      );
+      const rerun = [runRequested('rerun', 'rerun'), attemptStarted('rerun', 1), attemptCompleted('rerun', 1)];
+      await given(submission('alice', [...confirmed, ...rerun, runConcluded('rerun', 'measured', 'confirmed')]));
+      const shown = {
+        ...{ standard_error_bpb: 0.002, confirmation: 'confirmed', counted_bpb: 2.6, undetected_bpb: 0.01 },
+        ...{ baseline_bpb: 3.05 },
+      };
+      const { body } = await get(app, `/v1/submissions/${id('alice')}`);
+      expect(body.score).to.include(shown);
+      expect(body.score.blind).to.include({ bits_per_byte: 2.7, standard_error_bpb: 0.05 });
+      expect(body.score.blind.low).to.be.closeTo(2.7 - 1.96 * 0.05, 1e-12);
+      expect(body.score.blind.high).to.be.closeTo(2.7 + 1.96 * 0.05, 1e-12);
+      expect(body).to.include({ rerun_verdict: 'confirmed', cuts_digest: '9'.repeat(64) });
+      const [entry] = (await get(app, '/v1/leaderboard')).body.entries;
+      expect(entry).to.include(shown);
+      expect(entry.blind).to.deep.equal(body.score.blind);
+    });
+
     it('shows no final score of a voided one', async () => {
       await given(submission('alice', [...completed, fact('ScoreVoided', { operator: 'olga', reason: 'copied' })]));
       const { body } = await get(app, `/v1/submissions/${id('alice')}`);
@@ -145,6 +177,14 @@ describe('the query routes', () => {
       expect(body.events[0].data).to.include({ hotkey: 'alice' });
       expect(JSON.stringify(body)).not.to.match(/olga|"operator":|evidence|"log"|"metadata"|"bundle":/);
       expect(body.next_cursor).to.equal(null);
+    });
+
+    it('shows cuts, examination, keys and verdicts: whoever wants to can check them', async () => {
+      await given(submission('alice', completed));
+      const { body } = await get(app, `/v1/submissions/${id('alice')}/events`);
+      const of = (type: string) => body.events.find((event: { type: string }) => event.type === type).data;
+      expect(of('AttemptCompleted')).to.include.keys('record', 'cuts', 'examination', 'keys');
+      expect(of('RunConcluded')).to.deep.equal({ run: 'score', conclusion: 'measured', verdict: null });
     });
 
     it('is read in pages by cursor', async () => {

@@ -41,6 +41,9 @@ const failed = (reason: 'exception' | 'timeout' | 'unscorable' | 'attemptsExhaus
   fact('SubmissionFailed', { reason, run: 'score', attempt: 1, where: null, message: 'it failed' });
 const heldOut = [runRequested('heldOut', 'heldOut'), attemptStarted('heldOut', 1)];
 
+const rerunStarted = [runRequested('rerun', 'rerun'), attemptStarted('rerun', 1)];
+const rerun = [...rerunStarted, attemptCompleted('rerun', 1)];
+
 /** What the machine must never let follow, whatever `decide` may come to think of. */
 const forbidden: readonly (readonly [string, readonly SubmissionEvent[], SubmissionEvent])[] = [
   ['a second receipt', [received], received],
@@ -79,6 +82,27 @@ const forbidden: readonly (readonly [string, readonly SubmissionEvent[], Submiss
   ['a hold over a running attempt', measuring, held('h1', 'operator')],
   ['a hold over a hold', [received, held('h1', 'operator')], held('h2', 'operator')],
   ['a hold for integrity after publication', completed, held('h1', 'integrity')],
+  [
+    'the same on the word of a rerun that agrees',
+    [...completed, ...rerun, runConcluded('rerun', 'measured', 'confirmed')],
+    held('h1', 'integrity'),
+  ],
+  ['a rerun without a verdict', [...completed, ...rerun], runConcluded('rerun')],
+  [
+    'a score run with a verdict',
+    [...measuring, attemptCompleted('score', 1)],
+    runConcluded('score', 'measured', 'confirmed'),
+  ],
+  [
+    'a rerun that failed on their side and agrees',
+    [...completed, ...rerunStarted, attemptFailed('rerun', 1)],
+    runConcluded('rerun', 'failed', 'confirmed'),
+  ],
+  [
+    'a rerun that ended on ours and accuses',
+    [...completed, ...rerunStarted, attemptAborted('rerun', 1)],
+    runConcluded('rerun', 'exhausted', 'contradicted'),
+  ],
   ['a resolution of another hold', [received, held('h1', 'operator')], resolved('h2', 'release')],
   ['an expiry of another hold', [received, held('h1', 'operator')], fact('HoldExpired', { holdId: 'h2' })],
   ['a withdrawal of a running submission', measuring, fact('SubmissionWithdrawn', { hotkey: 'any' })],
@@ -97,6 +121,11 @@ describe('The law of the submission machine', () => {
       expect(permits(history.reduce(evolve, initialState), event)).to.equal(false);
     });
   }
+
+  it('lets a rerun that contradicts park a published score', () => {
+    const contradicted = [...completed, ...rerun, runConcluded('rerun', 'measured', 'contradicted')];
+    expect(permits(contradicted.reduce(evolve, initialState), held('h1', 'integrity'))).to.equal(true);
+  });
 
   it('rejects for the reason that led there, and no other', () => {
     const rejecting = [received, gateFailed].reduce(evolve, initialState);

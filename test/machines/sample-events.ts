@@ -70,6 +70,17 @@ function runEvents(state: SubmissionState): readonly SubmissionEvent[] {
   return [...scoreRequests, ...(isTraced ? [] : rerunRequests), ...attempts];
 }
 
+/** As any run ends, and as a rerun does; `nonReproducible` goes the way of `confirmed`. */
+const conclusions = [
+  ['measured', null],
+  ['failed', null],
+  ['exhausted', null],
+  ['measured', 'confirmed'],
+  ['measured', 'contradicted'],
+  ['failed', 'contradicted'],
+  ['exhausted', 'contradicted'],
+] as const;
+
 function endings(run: string, attempt: number): readonly SubmissionEvent[] {
   const stale = { ...attemptKey(run, attempt), fencingToken: attempt + 7 };
   const cancellation = { operator: 'olga', reason: 'host goes down' };
@@ -79,9 +90,7 @@ function endings(run: string, attempt: number): readonly SubmissionEvent[] {
     attemptAborted(run, attempt),
     fact('AttemptCancelled', { ...attemptKey(run, attempt), ...cancellation }),
     fact('AttemptCancelled', { ...stale, ...cancellation }),
-    runConcluded(run, 'measured'),
-    runConcluded(run, 'failed'),
-    runConcluded(run, 'exhausted'),
+    ...conclusions.map(([conclusion, verdict]) => runConcluded(run, conclusion, verdict)),
     failed('exception', run),
     failed('attemptsExhausted', run),
     failed('unscorable', run),

@@ -42,7 +42,8 @@ export function stateKey(state: SubmissionState): string {
 
 function runKey(run: Run): string {
   const conclusion = run.status === 'concludedWithout' ? run.conclusion : null;
-  return JSON.stringify([run.run, run.purpose, run.status, run.lastAttempt, run.aborted, conclusion]);
+  const verdict = run.status === 'concluded' || run.status === 'concludedWithout' ? run.rerunVerdict : null;
+  return JSON.stringify([run.run, run.purpose, run.status, run.lastAttempt, run.aborted, conclusion, verdict]);
 }
 
 function keyOf({ value, context }: Snapshot): string {

@@ -2,6 +2,7 @@ import { claimAggregate } from '../../domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from '../../domain/handle-command.ts';
 import { deriveId } from '../../domain/ids.ts';
 import { policyStream } from '../../domain/policy/events.ts';
+import type { PolicyDraft } from '../../domain/policy/policy.ts';
 import { policiesOf, policyAggregate } from '../../domain/policy/policy-aggregate.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import type { RunOutcome } from '../../domain/run.ts';
@@ -16,7 +17,15 @@ import { runsPerformer } from '../../machines/due/request-runs.ts';
 import { type Gate, gatePerformer } from '../../machines/due/run-gates.ts';
 import { type ProcessManager, startProcessManager } from '../../machines/process-manager.ts';
 import { permits } from '../../machines/submission-machine.ts';
-import { completedOutcome, contract, instant, receipt } from '../domain/submission-examples.ts';
+import {
+  completedOutcome,
+  contract,
+  instant,
+  noStandings,
+  receipt,
+  rerunOutcome,
+  withoutReruns,
+} from '../domain/submission-examples.ts';
 import { type LogDueWork, logDueWork } from './log-due-work.ts';
 
 export type Gates = { readonly contract: Gate } & Partial<Record<GateName, Gate>>;
@@ -46,12 +55,16 @@ function submissionHandler(log: EventLog) {
 }
 
 /** What every test starts with: a policy, a free slot, a received submission. */
-export async function prepare(log: EventLog, devices: readonly string[] = ['gpu0']): Promise<void> {
+export async function prepare(
+  log: EventLog,
+  devices: readonly string[] = ['gpu0'],
+  draft: PolicyDraft = withoutReruns,
+): Promise<void> {
   const context = (causeId: string) => ({ causeId, correlationId: 'prepare', at: instant(0) });
   const policies = commandHandler(log, policyAggregate);
   await policies.handle(
     policyStream,
-    { kind: 'ActivateFirstPolicy', draft: {}, operator: 'olga', reason: 'start' },
+    { kind: 'ActivateFirstPolicy', draft, operator: 'olga', reason: 'start' },
     context('policy'),
   );
   for (const device of devices) {
@@ -89,8 +102,12 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
         onFault: (_gate, error) => onFault(error),
       }),
       runs: runsPerformer({ submissions, policies, clock: now }),
-      conclusion: conclusionPerformer({ submissions, policies, clock: now }),
-      expiry: expiryPerformer({ submissions, clock: now }),
+      conclusion: conclusionPerformer({
+        ...{ submissions, policies, clock: now },
+        standings: () => noStandings,
+        lotOf: () => 0.5,
+      }),
+      expiry: expiryPerformer({ submissions, policies, clock: now }),
     },
   });
 
@@ -132,7 +149,10 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
       if (started.kind === 'accepted') {
         await submissions.handle(
           submissionStream(submissionId),
-          { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, attemptsPerRun: 3 },
+          {
+            ...{ kind: 'RecordOutcome', run, attempt, fencingToken, outcome: outcomeOf(outcome, run) },
+            ...{ policy: await policies.active(), now: now().toISOString() },
+          },
           contextOf('outcome', lease, grantedBy),
         );
       }
@@ -143,6 +163,11 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
       );
     },
   };
+}
+
+/** A rerun that completes has been compared with its run. */
+function outcomeOf(outcome: RunOutcome, run: string): RunOutcome {
+  return outcome.kind === 'completed' && run === 'rerun' ? rerunOutcome('confirmed') : outcome;
 }
 
 /** Steps and executes until neither finds anything; the executor always succeeds. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventEnvelope, Fact } from '../../domain/event.ts';
+import { newestVersion } from '../../domain/event-catalog.ts';
 import { deriveId } from '../../domain/ids.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { policyStream } from '../../domain/policy/events.ts';
@@ -51,7 +52,7 @@ export function envelope(name: string, stream: string, event: Fact, recordedAt: 
   return {
     id: deriveId('event', name, stream, 0),
     type: event.type,
-    schemaVersion: 1,
+    schemaVersion: newestVersion(event.type),
     stream,
     recordedAt,
     correlationId: stream,

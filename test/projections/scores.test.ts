@@ -124,6 +124,21 @@ describe('scores', () => {
     expect(queries().weights(cpuBoard).weights).to.deep.equal({});
   });
 
+  it('say what a new score would stand beside: the best of all, and the hotkey’s own best of the epoch', async () => {
+    const of = { deviceClass: 'cpu', epoch: 7, hotkey: 'alice' } as const;
+    await given();
+    expect(queries().standings(of)).to.include({ champion: null, ofHotkey: null });
+    await given(
+      submissionOf('old', completedWith(0.9), { hotkey: 'alice', epoch: 3 }),
+      submissionOf('own', completedWith(0.4), { hotkey: 'alice' }),
+      submissionOf('better', completedWith(0.5), { hotkey: 'alice' }),
+      submissionOf('other', completedWith(0.7), { hotkey: 'bob' }),
+      submissionOf('void', [...completedWith(0.95), fact('ScoreVoided', { operator: 'olga', reason: 'copied' })]),
+    );
+    expect(queries().standings(of)).to.deep.equal({ champion: 0.9, ofHotkey: 0.5, asOfPosition: await log.head() });
+    expect(queries().standings({ ...of, deviceClass: 'gpu' })).to.include({ champion: null, ofHotkey: null });
+  });
+
   it('say up to which position they are computed', async () => {
     await given(submissionOf('one', completedWith(0.5)));
     expect(queries().weights(cpuBoard).asOfPosition).to.equal(await log.head());

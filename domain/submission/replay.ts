@@ -1,0 +1,68 @@
+import { isDeepStrictEqual } from 'node:util';
+import { examine } from '../integrity/examination.ts';
+import { type ManifestFacts, measure } from '../integrity/measure.ts';
+import type { RunCuts, RunRecord } from '../integrity/record.ts';
+import type { ActivePolicy } from '../policy/policy.ts';
+import { isRejection } from '../rejection.ts';
+import { completeScore } from './decide-conclusion.ts';
+import type { SubmissionEvent, SubmissionEventData } from './events.ts';
+import { evolve } from './evolve.ts';
+import { findRun } from './runs.ts';
+import { initialState, type LivingState, type SubmissionState } from './state.ts';
+
+/** The stored files of a completed attempt. */
+export type AttemptFiles = { readonly record: RunRecord; readonly cuts: RunCuts; readonly facts: ManifestFacts };
+
+/** What is read while a history is replayed. Both throw where something isn't there. */
+export type ReplaySource = {
+  filesOf(completed: SubmissionEventData<'AttemptCompleted'>): Promise<AttemptFiles>;
+  policyOf(version: number): Promise<ActivePolicy>;
+};
+
+/** One number or document that was stated in the history and computed anew. */
+export type Replayed = {
+  /** Index of the event in the history. */
+  readonly index: number;
+  readonly what: 'measurement' | 'examination' | 'score';
+  readonly stated: object | null;
+  readonly computed: object | null;
+  readonly isEqual: boolean;
+};
+
+/**
+ * Computes everything that a submission's history states in numbers anew: measurements and examinations from the stored records and cuts, scores
+ * from those, under the policies of their day. Nothing may differ, not by the last bit.
+ */
+export async function replay(history: readonly SubmissionEvent[], source: ReplaySource): Promise<readonly Replayed[]> {
+  const replayed: Replayed[] = [];
+  let state: SubmissionState = initialState;
+  let scored: RunRecord | null = null;
+  for (const [index, event] of history.entries()) {
+    const add = (what: Replayed['what'], stated: object | null, computed: object | null) =>
+      replayed.push({ index, what, stated, computed, isEqual: isDeepStrictEqual(stated, computed) });
+    if (event.type === 'AttemptCompleted' && event.data.cuts !== null && state.phase !== 'absent') {
+      const { run, files, policy } = await attemptOf(state, event.data, source);
+      add('measurement', event.data.measurement, measure(files.record, files.facts));
+      const rerunOf = run.purpose === 'rerun' ? scored : null;
+      add('examination', event.data.examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
+      if (run.purpose === 'score') scored = files.record;
+    }
+    if ((event.type === 'ScoreComputed' || event.type === 'ScoreRecomputed') && state.phase !== 'absent') {
+      add('score', event.data.score, scoreOf(state, await source.policyOf(event.data.policyVersion)));
+    }
+    state = evolve(state, event);
+  }
+  return replayed;
+}
+
+async function attemptOf(state: LivingState, data: SubmissionEventData<'AttemptCompleted'>, source: ReplaySource) {
+  const run = findRun(state.runs, data.run);
+  if (run === undefined)
+    throw new Error(`the history completes an attempt of ${data.run}, a run that nobody asked for`);
+  return { run, files: await source.filesOf(data), policy: await source.policyOf(run.policyVersion) };
+}
+
+function scoreOf(state: LivingState, policy: ActivePolicy): object | null {
+  const scored = completeScore(state, policy);
+  return isRejection(scored) || scored.kind === 'unscorable' ? null : scored.score;
+}

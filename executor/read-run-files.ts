@@ -1,0 +1,234 @@
+/**
+ * Reads what the referee left behind: the one place where its files become measurements.
+ *
+ * The referee is trusted, its disk and our transfer of it less so: every number that follows from others is recomputed,
+ * and provenance must be what was asked. A file that fails is our fault (`manifestInvalid`), never the contestant's.
+ */
+import { z } from 'zod';
+import { sha256Hex } from '../domain/blob-digest.ts';
+import { canonicalJson } from '../domain/canonical-json.ts';
+import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
+import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
+import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
+import type { Measurement } from '../domain/submission/events.ts';
+import type { AttemptFiles } from '../domain/submission/replay.ts';
+import type { ManifestReading } from './outcome.ts';
+import { InvalidFileError, readJson } from './read-json.ts';
+import { checkCuts, cutsSchema } from './run-cuts.ts';
+import { parseManifest, type RunManifest } from './run-manifest.ts';
+import { checkRecord, recordSchema } from './run-record.ts';
+import type { RunSpec } from './run-spec.ts';
+
+/** A completed attempt: its raw measurements, how it was examined, and where they hold. */
+export type Measured = {
+  readonly measurement: Measurement;
+  readonly examination: Examination;
+  readonly runnerDigest: string;
+  readonly platform: string;
+};
+export type ManifestResult = { readonly reading: ManifestReading; readonly measured: Measured | null };
+
+/** The referee's files; null stands for one that isn't there. */
+export type RefereeFiles = {
+  readonly manifest: Uint8Array | null;
+  readonly record: Uint8Array | null;
+  readonly cuts: Uint8Array | null;
+};
+
+/** What was asked for, and must come back. */
+export type Asked = Pick<
+  RunSpec,
+  | 'submissionId'
+  | 'run'
+  | 'purpose'
+  | 'attempt'
+  | 'fencingToken'
+  | 'codeHash'
+  | 'seed'
+  | 'runnerDigest'
+  | 'dataDigest'
+  | 'tokenizersDigest'
+  | 'tokenizer'
+  | 'streamBytes'
+  | 'decoys'
+  | 'rows'
+>;
+
+/** How to examine what came back. */
+export type Examining = {
+  readonly bounds: TestBounds;
+  /** The run that a rerun repeats. */
+  readonly rerunOf: { readonly record: RunRecord; readonly platform: string } | null;
+};
+
+/** Reads and checks the files. Never throws on their account. */
+export function readRunFiles(files: RefereeFiles, asked: Asked, examining: Examining): ManifestResult {
+  if (files.manifest === null) return { reading: { kind: 'none' }, measured: null };
+  try {
+    const manifest = parseManifest(files.manifest);
+    checkProvenance(manifest, asked);
+    const { outcome } = manifest;
+    if (outcome.kind !== 'completed') {
+      if (outcome.kind === 'failed' && outcome.verdict === 'causality') checkConviction(files, manifest, asked);
+      return { reading: outcome, measured: null };
+    }
+    const record = parseRecord(files.record, manifest);
+    checkAgainstRecord(manifest, record, asked);
+    const cuts = parseCuts(files.cuts, manifest);
+    checkCuts(cuts, record, asked.decoys);
+    checkAgainstCuts(manifest, cuts, asked);
+    return { reading: outcome, measured: toMeasured(manifest, record, cuts, examining) };
+  } catch (error) {
+    return { reading: { kind: 'invalid', problem: problemOf(error) }, measured: null };
+  }
+}
+
+/**
+ * The files of a completed attempt as they were stored, with everything checked again that needs no spec; the cut key is the one that was
+ * revealed. Throws where something is wrong with them.
+ */
+export function readStoredAttempt(files: RefereeFiles, cutKey: string): AttemptFiles {
+  if (files.manifest === null) throw new InvalidFileError('The run has no manifest.');
+  const manifest = parseManifest(files.manifest);
+  const record = parseRecord(files.record, manifest);
+  const cuts = parseCuts(files.cuts, manifest);
+  checkCuts(cuts, record, { ...cuts, cutKey });
+  return { record, cuts, facts: factsOf(manifest) };
+}
+
+function digested(bytes: Uint8Array | null, digest: string | null, what: string): Uint8Array {
+  if (bytes === null || digest === null) throw new InvalidFileError(`The run has no ${what}.`);
+  if (sha256Hex(bytes) !== digest) throw new InvalidFileError(`The ${what}'s digest is not the manifest's.`);
+  return bytes;
+}
+
+function parseRecord(bytes: Uint8Array | null, { recordDigest }: RunManifest): RunRecord {
+  const record = recordSchema.parse(readJson(digested(bytes, recordDigest, 'record'), 'record'));
+  checkRecord(record);
+  return record;
+}
+
+function parseCuts(bytes: Uint8Array | null, { cutsDigest }: RunManifest): RunCuts {
+  return cutsSchema.parse(readJson(digested(bytes, cutsDigest, 'cuts'), 'cuts'));
+}
+
+const provenanceFields = [
+  'submissionId',
+  'run',
+  'purpose',
+  'attempt',
+  'fencingToken',
+  'codeHash',
+  'seed',
+  'runnerDigest',
+  'dataDigest',
+  'tokenizersDigest',
+] as const;
+
+function checkProvenance({ provenance }: RunManifest, asked: Asked): void {
+  for (const field of provenanceFields) mustBe(`provenance.${field}`, provenance[field], asked[field]);
+}
+
+/** A stream is cut at a character's boundary: it may have up to three bytes fewer than asked. */
+const shortOfStream = 3;
+
+function checkAgainstRecord(manifest: RunManifest, record: RunRecord, asked: Asked): void {
+  mustBe('record.codeHash', record.codeHash, asked.codeHash);
+  mustBe('record.seed', record.seed, asked.seed);
+  mustBe('record.tokenizer', record.tokenizer, asked.tokenizer);
+  mustBe('record.scoredRowFraction', record.scoredRowFraction, asked.rows.fraction);
+  const missing = asked.streamBytes - record.streamBytes;
+  if (missing < 0 || missing > shortOfStream) {
+    throw new InvalidFileError(`record.streamBytes is ${record.streamBytes}, asked were ${asked.streamBytes}`);
+  }
+  mustBe('metrics.covered_bytes', manifest.metrics.covered_bytes, record.totals.coveredBytes);
+  mustBe('metrics.predicted_tokens', manifest.metrics.predicted_tokens, record.totals.predictedTokens);
+  mustBe(
+    'metrics.sum_neg_log_likelihood_nats',
+    Math.round(manifest.metrics.sum_neg_log_likelihood_nats * 1e6),
+    record.totals.microNats,
+  );
+  mustBe('the curve', manifest.metrics.covered_bytes_cumulative.length, manifest.metrics.online_loss.length);
+  if (manifest.xzBytes === 0) throw new InvalidFileError('xzBytes is 0');
+}
+
+/** The manifest's sums are those of the cuts. */
+function checkAgainstCuts({ anti_cheat }: RunManifest, cuts: RunCuts, { decoys }: Asked): void {
+  const total = (of: (frame: DecoyFrame) => readonly number[]) =>
+    cuts.frames.reduce((sum, frame) => of(frame).reduce((added, cost) => added + cost, sum), 0);
+  const stated = anti_cheat.blind_mean;
+  mustBe('blind_mean.frames', stated?.frames, cuts.frames.length);
+  mustBe(
+    'blind_mean.cuts',
+    stated?.cuts,
+    total(({ cuts: at }) => at.map(() => 1)),
+  );
+  mustBe(
+    'blind_mean.blindMicroNats',
+    stated?.blindMicroNats,
+    total(({ blind }) => blind),
+  );
+  mustBe(
+    'blind_mean.claimedMicroNats',
+    stated?.claimedMicroNats,
+    total(({ claimed }) => claimed),
+  );
+  mustBe(
+    'blind_mean.baselineMicroNats',
+    stated?.baselineMicroNats,
+    total(({ baseline }) => baseline),
+  );
+  mustBe('causality.cuts', anti_cheat.causality?.cuts, stated?.cuts);
+  mustBe('causality.exceeding', anti_cheat.causality?.exceeding, exceedingIn(cuts, decoys).length);
+}
+
+/** The batches of all cuts above the bound of equality. */
+function exceedingIn({ frames }: RunCuts, { equalityBoundMicroNats }: Asked['decoys']): readonly number[] {
+  return frames.flatMap(({ batch, largest }) =>
+    largest.filter((difference) => difference > equalityBoundMicroNats).map(() => batch),
+  );
+}
+
+/** Nobody is convicted without the evidence: exceeding cuts of two batches. */
+function checkConviction(files: RefereeFiles, manifest: RunManifest, asked: Asked): void {
+  const exceeding = exceedingIn(parseCuts(files.cuts, manifest), asked.decoys);
+  mustBe('causality.exceeding', manifest.anti_cheat.causality?.exceeding, exceeding.length);
+  if (new Set(exceeding).size < 2) throw new InvalidFileError('The cuts show no breach of causality in two batches.');
+}
+
+function mustBe(what: string, stated: unknown, expected: unknown): void {
+  if (stated !== expected) throw new InvalidFileError(`${what} is ${stated}, expected ${expected}`);
+}
+
+function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, { bounds, rerunOf }: Examining): Measured {
+  const { runnerDigest, platform: fingerprint } = manifest.provenance;
+  const platform = platformDigest(runnerDigest, fingerprint);
+  if (rerunOf !== null) mustBe('the platform of a rerun', platform, rerunOf.platform);
+  return {
+    measurement: measure(record, factsOf(manifest)),
+    examination: examine(record, cuts, bounds, rerunOf?.record ?? null),
+    runnerDigest,
+    platform,
+  };
+}
+
+function factsOf({ xzBytes, stoppedByClock, deterministic, compute }: RunManifest): ManifestFacts {
+  const { parameters, seconds } = compute;
+  return { xzBytes, stoppedByClock, deterministic, parameters, seconds: seconds.total };
+}
+
+/** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
+function platformDigest(runnerDigest: string, platform: RunManifest['provenance']['platform']): string {
+  const fingerprint = canonicalJson({ runnerDigest, ...platform });
+  return sha256Hex(Buffer.from(fingerprint));
+}
+
+const longestProblem = 1_000;
+
+function problemOf(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    const places = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    return `The referee's files have another shape: ${places.join('; ')}`.slice(0, longestProblem);
+  }
+  return String(error instanceof Error ? error.message : error).slice(0, longestProblem);
+}

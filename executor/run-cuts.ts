@@ -1,0 +1,97 @@
+/** `prism_cuts.v1` (PROTOCOL.md): its shape, and everything in it that follows from the record and the cut key. */
+import { z } from 'zod';
+import { sha256Hex } from '../domain/blob-digest.ts';
+import { type Density, decoyCuts, expectedDecoys, placeDecoys, uniformOf } from '../domain/integrity/placement.ts';
+import { type DecoyFrame, type RunCuts, type RunRecord, worstMicroNats } from '../domain/integrity/record.ts';
+import { countSchema, digestSchema } from '../domain/values.ts';
+
+/** The cuts of a rerun over a production stream with small batches are this large; anything above isn't read. */
+export const cutsLimitBytes = 384 * 2 ** 20;
+
+const countsSchema = z.array(countSchema);
+
+export const cutsSchema = z.strictObject({
+  schema: z.literal('prism_cuts.v1'),
+  keyDigest: digestSchema,
+  cutsPerMegabyte: z.number().nonnegative(),
+  framesPerBatch: z.number().nonnegative(),
+  frames: z.array(
+    z.strictObject({
+      batch: countSchema,
+      rows: countsSchema.optional(),
+      cuts: countsSchema,
+      blind: countsSchema,
+      claimed: countsSchema,
+      baseline: countsSchema,
+      largest: countsSchema,
+    }),
+  ),
+}) satisfies z.ZodType<RunCuts>;
+
+/** Cuts that contradict the record, their key, or themselves. The message names the first contradiction. */
+export class InconsistentCutsError extends Error {
+  override readonly name = 'InconsistentCutsError';
+}
+
+function mustHold(what: string, holds: boolean): void {
+  if (!holds) throw new InconsistentCutsError(what);
+}
+
+/**
+ * Checks the cuts against the record of the same attempt: exactly the decoys that the key places, each cut where the key draws it, and costs
+ * that a token can have. Throws `InconsistentCutsError`.
+ */
+export function checkCuts(cuts: RunCuts, record: RunRecord, asked: Density & { readonly cutKey: string }): void {
+  const cutKey = Buffer.from(asked.cutKey, 'hex');
+  mustHold('keyDigest is not that of the key', cuts.keyDigest === sha256Hex(cutKey));
+  mustHold('cutsPerMegabyte is not what was asked', cuts.cutsPerMegabyte === asked.cutsPerMegabyte);
+  mustHold('framesPerBatch is not what was asked', cuts.framesPerBatch === asked.framesPerBatch);
+  const counts = placeDecoys(expectedDecoys(record.batches, asked), uniformOf(cutKey));
+  let next = 0;
+  counts.forEach((count, batch) => {
+    const shape = record.batches[batch];
+    if (shape === undefined) return;
+    decoyCuts(cutKey, batch, count, shape).forEach((drawn, frame) => {
+      checkFrame(`frames[${next + frame}]`, cuts.frames[next + frame], batch, shape.scoredRows, drawn, record.vocab);
+    });
+    next += count;
+  });
+  mustHold(`${cuts.frames.length} frames, the key places ${next}`, cuts.frames.length === next);
+}
+
+function checkFrame(
+  name: string,
+  frame: DecoyFrame | undefined,
+  batch: number,
+  scoredRows: number,
+  drawn: readonly number[],
+  vocab: number,
+): void {
+  mustHold(`${name} is missing, or before another batch`, frame?.batch === batch);
+  if (frame === undefined) return;
+  const rows = frame.rows ?? drawn.map((_, row) => row);
+  mustHold(`${name}.rows are not the scored ones`, rows.length === scoredRows && isAscending(rows, drawn.length));
+  const { cuts, blind, claimed, baseline, largest } = frame;
+  const expected = rows.map((row) => drawn[row]);
+  mustHold(`${name}.cuts are not those of the key`, isEqual(cuts, expected));
+  const worst = worstMicroNats(vocab);
+  for (const [what, costs] of Object.entries({ blind, claimed, baseline, largest })) {
+    mustHold(`${name}.${what} has another length`, costs.length === rows.length);
+    mustHold(
+      `${name}.${what} out of bounds`,
+      costs.every((cost) => cost <= worst),
+    );
+  }
+  mustHold(
+    `${name}.largest is below the difference at the cut`,
+    largest.every((difference, index) => difference >= Math.abs((blind[index] ?? 0) - (claimed[index] ?? 0))),
+  );
+}
+
+function isAscending(rows: readonly number[], bound: number): boolean {
+  return rows.every((row, index) => row > (rows[index - 1] ?? -1) && row < bound);
+}
+
+function isEqual(left: readonly number[], right: readonly (number | undefined)[]): boolean {
+  return left.length === right.length && left.every((value, index) => value === right[index]);
+}

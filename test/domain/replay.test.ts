@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { honest, peeking } from '../../bench/power/contestants.ts';
+import { examine } from '../../domain/integrity/examination.ts';
+import { type ManifestFacts, measure } from '../../domain/integrity/measure.ts';
+import type { RunCuts, RunRecord } from '../../domain/integrity/record.ts';
+import { isRejection } from '../../domain/rejection.ts';
+import type { SubmissionCommand } from '../../domain/submission/commands.ts';
+import { decide } from '../../domain/submission/decide.ts';
+import type { SubmissionEvent } from '../../domain/submission/events.ts';
+import { evolve } from '../../domain/submission/evolve.ts';
+import { type AttemptFiles, replay } from '../../domain/submission/replay.ts';
+import { initialState, type SubmissionState } from '../../domain/submission/state.ts';
+import { attempt, bounds, populationOf, rerunDensity, runDensity } from './integrity/simulated.ts';
+import {
+  activePolicy,
+  blob,
+  completedOutcome,
+  concludeWith,
+  recordOutcome,
+  requestRun,
+  startAttempt,
+  waiting,
+} from './submission-examples.ts';
+
+const facts: ManifestFacts = { xzBytes: 900, parameters: 7, stoppedByClock: false, deterministic: true, seconds: 12.5 };
+const demo = populationOf('B 16, T 64');
+type Documents = { readonly record: RunRecord; readonly cuts: RunCuts };
+
+/** A submission that was run, published, and run again, with real numbers all the way: history and files. */
+function lived(run: Documents, rerun: Documents) {
+  const files = new Map<string, AttemptFiles>();
+  const outcomeOf = ({ record, cuts }: Documents, name: string, rerunOf: RunRecord | null) => {
+    files.set(blob(name).sha256, { record, cuts, facts });
+    const examination = examine(record, cuts, bounds, rerunOf);
+    return { ...completedOutcome, record: blob(name), measurement: measure(record, facts), examination };
+  };
+  const commands: readonly SubmissionCommand[] = [
+    startAttempt('score', 1),
+    recordOutcome('score', 1, outcomeOf(run, '1', null)),
+    concludeWith({}),
+    requestRun('rerun', 'rerun'),
+    startAttempt('rerun', 1),
+    recordOutcome('rerun', 1, outcomeOf(rerun, '2', run.record)),
+  ];
+  const history: SubmissionEvent[] = [...waiting];
+  let state: SubmissionState = history.reduce(evolve, initialState);
+  for (const command of commands) {
+    const events = decide(state, command);
+    if (isRejection(events)) return expect.fail(`${command.kind}: ${events.detail}`);
+    history.push(...events);
+    state = events.reduce(evolve, state);
+  }
+  return { history, files };
+}
+
+const run = attempt(demo, honest, runDensity, 1, false);
+const rerun = attempt(demo, honest, rerunDensity, 2, false);
+const source = (files: ReadonlyMap<string, AttemptFiles>) => ({
+  filesOf: async ({ record }: { readonly record: { readonly sha256: string } }) =>
+    files.get(record.sha256) ?? expect.fail('no such record'),
+  policyOf: async () => activePolicy(),
+});
+
+describe('A replay', () => {
+  it('computes measurements, examinations and scores anew from integers, to the last bit', async () => {
+    const { history, files } = lived(run, rerun);
+    const stored = new Map(
+      [...files].map(([digest, file]): [string, AttemptFiles] => [digest, JSON.parse(JSON.stringify(file))]),
+    );
+    const replayed = await replay(JSON.parse(JSON.stringify(history)), source(stored));
+    expect(replayed.map(({ what, isEqual }) => [what, isEqual])).to.deep.equal([
+      ['measurement', true],
+      ['examination', true],
+      ['score', true],
+      ['measurement', true],
+      ['examination', true],
+      ['score', true],
+    ]);
+    const [, , published, , , corrected] = replayed.map(({ stated }) => stated);
+    expect(published).to.include({ confirmation: 'unconfirmed' });
+    expect(corrected).to.include({ confirmation: 'confirmed' });
+  });
+
+  it('sees one microNat', async () => {
+    const { history, files } = lived(run, rerun);
+    const [digest] = files.keys();
+    const forged = new Map(files);
+    const [first, ...others] = run.record.batches;
+    if (first === undefined || digest === undefined) return expect.fail('an empty example');
+    const batches = [{ ...first, microNats: first.microNats - 1 }, ...others];
+    forged.set(digest, { ...run, record: { ...run.record, batches }, facts });
+    const differing = (await replay(history, source(forged))).filter(({ isEqual }) => !isEqual);
+    expect(differing.map(({ what }) => what)).to.include.members(['measurement', 'examination']);
+  });
+
+  it('sees a score that its own measurements don’t make', async () => {
+    const { history, files } = lived(run, rerun);
+    const forged = history.map((event): SubmissionEvent => {
+      if (event.type !== 'ScoreComputed') return event;
+      const score = { ...event.data.score, countedBpb: event.data.score.bitsPerByte };
+      return { ...event, data: { ...event.data, score } };
+    });
+    const differing = (await replay(forged, source(files))).filter(({ isEqual }) => !isEqual);
+    expect(differing.map(({ what }) => what)).to.deep.equal(['score']);
+  });
+
+  it('comes to a hold where a rerun contradicts, as the history did', async () => {
+    const cheat = peeking(0.05, 3);
+    const { history, files } = lived(
+      attempt(demo, cheat, runDensity, 1, true),
+      attempt(demo, cheat, rerunDensity, 2, false),
+    );
+    expect(history.at(-1)?.type).to.equal('SubmissionHeld');
+    expect((await replay(history, source(files))).every(({ isEqual }) => isEqual)).to.equal(true);
+  });
+});
