@@ -1,8 +1,9 @@
 import { ingest } from './ingest/ingest.ts';
+import { power } from './power/power.ts';
 
 export type BenchOptions = { readonly quick: boolean };
 
-const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = { ingest };
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = { ingest, power };
 
 const [name, ...flags] = process.argv.slice(2);
 const bench = name === undefined ? undefined : benches[name];
