@@ -1,5 +1,6 @@
 import { append } from './append/append.ts';
 import { ingest } from './ingest/ingest.ts';
+import { power } from './power/power.ts';
 import { rebuild } from './rebuild/rebuild.ts';
 import { subscribe } from './subscribe/subscribe.ts';
 
@@ -10,7 +11,7 @@ export type BenchOptions = {
 };
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  ...{ append, ingest, rebuild, subscribe },
+  ...{ append, ingest, power, rebuild, subscribe },
 };
 
 const quick = process.argv.includes('--quick');

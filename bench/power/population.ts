@@ -1,5 +1,5 @@
 import { worstMicroNats } from '../../domain/integrity/record.ts';
-import { normal } from './random.ts';
+import { mix, mixed, normal } from './random.ts';
 
 /** The shape of a simulated run: B and T of every batch. */
 export type Shape = {
@@ -41,34 +41,47 @@ export type Population = {
   readonly totals: readonly { readonly honest: number; readonly baseline: number }[];
 };
 
-const sharedSurprise = 0.7;
+/** Share of a token's surprise that model and predictor have in common. */
+const shared = 0.7;
+/** Places of a position's own chance: a factor out of a table of log-normal draws. */
+const tableSize = 4_096;
 
 export function population(shape: Shape, seed: number, { tail, floorNats, halfLife, unevenness }: Temper): Population {
   const { batches, vocab } = shape;
   const worst = worstMicroNats(vocab);
+  const factors = (sigma: number, name: number) =>
+    Float64Array.from({ length: tableSize }, (_, index) =>
+      Math.exp(sigma * normal(seed, name, index) - sigma ** 2 / 2),
+    );
+  const [ownTable, sharedTable] = [factors(tail, 1), factors(tail * shared, 1)];
+  const aloneTable = factors(tail * Math.sqrt(1 - shared ** 2), 2);
   const uneven = (...at: readonly number[]) => Math.exp(unevenness * normal(seed, ...at) - unevenness ** 2 / 2);
-  const lanes = Array.from({ length: Math.max(...batches.map(({ rows }) => rows)) }, (_, row) => uneven(1, row));
-  const trends = batches.map((_, batch) => uneven(2, batch));
+  const lanes = Array.from({ length: Math.max(...batches.map(({ rows }) => rows)) }, (_, row) => uneven(3, row));
+  const trends = batches.map((_, batch) => uneven(4, batch));
   const curve = (batch: number, floor: number, half: number) => floor + (Math.log(vocab) - floor) / (1 + batch / half);
-  const cost = (mean: number, surprise: number) =>
-    Math.round(Math.min(worst, mean * 1e6 * Math.exp(tail * surprise - tail ** 2 / 2)));
-  const meanAt = (batch: number, row: number, position: number) =>
-    (trends[batch] ?? 1) * (lanes[row] ?? 1) * (1 + 1 / (position + 1));
-  const surpriseAt = (batch: number, row: number, position: number) => normal(seed, 3, batch, row, position);
+  const means = trends.map((trend, batch) => ({
+    honest: 1e6 * trend * curve(batch, floorNats, halfLife),
+    baseline: 1e6 * trend * curve(batch, floorNats * 1.1, halfLife / 4),
+  }));
+  const row = (batch: number, index: number) => mixed(seed, 5, batch, index);
+  const level = (index: number, position: number) => (lanes[index] ?? 1) * (1 + 1 / (position + 1));
+  const at = (table: Float64Array, word: number) => table[word % tableSize] ?? 1;
 
-  const honest = (batch: number, row: number, position: number) =>
-    cost(curve(batch, floorNats, halfLife) * meanAt(batch, row, position), surpriseAt(batch, row, position));
-  const baseline = (batch: number, row: number, position: number) => {
-    const own = normal(seed, 4, batch, row, position);
-    const surprise = sharedSurprise * surpriseAt(batch, row, position) + Math.sqrt(1 - sharedSurprise ** 2) * own;
-    return cost(curve(batch, floorNats * 1.1, halfLife / 4) * meanAt(batch, row, position), surprise);
+  const honest = (batch: number, index: number, position: number) => {
+    const factor = at(ownTable, mix(row(batch, index), position));
+    return Math.round(Math.min(worst, (means[batch]?.honest ?? 0) * level(index, position) * factor));
+  };
+  const baseline = (batch: number, index: number, position: number) => {
+    const word = mix(row(batch, index), position);
+    const factor = at(sharedTable, word) * at(aloneTable, mix(word, 1));
+    return Math.round(Math.min(worst, (means[batch]?.baseline ?? 0) * level(index, position) * factor));
   };
   const totals = batches.map(({ rows, length }, batch) => {
     const sum = { honest: 0, baseline: 0 };
-    for (let row = 0; row < rows; row += 1) {
+    for (let index = 0; index < rows; index += 1) {
       for (let position = 0; position < length - 1; position += 1) {
-        sum.honest += honest(batch, row, position);
-        sum.baseline += baseline(batch, row, position);
+        sum.honest += honest(batch, index, position);
+        sum.baseline += baseline(batch, index, position);
       }
     }
     return sum;

@@ -1,16 +1,16 @@
 /**
- * Chance that is the same every time: a number for every name. Draws are by place (seed and indices) and not by order, so that the cost of
+ * Chance that is the same every time: a number for every place. Draws are by place (seed and indices) and not by order, so that the cost of
  * one position out of 10⁸ can be had without the others. The mixer is murmur3's finaliser (Appleby), applied to each index in turn.
  */
+export function mix(word: number, index: number): number {
+  let mixed = Math.imul(word ^ index, 0x9e3779b1);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
 export function mixed(seed: number, ...indices: readonly number[]): number {
-  let word = seed | 0;
-  for (const index of indices) {
-    word = Math.imul(word ^ index, 0x9e3779b1);
-    word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
-    word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
-    word ^= word >>> 16;
-  }
-  return word >>> 0;
+  return indices.reduce(mix, seed);
 }
 
 /** Uniform in (0, 1). */
