@@ -1,6 +1,12 @@
 /** `prism_record.v2` (PROTOCOL.md): its shape, and everything in it that follows from the rest. */
 import { z } from 'zod';
-import { predictedIn, type RunRecord, uniformMicroNats, worstMicroNats } from '../domain/integrity/record.ts';
+import {
+  mostBaselineMicroNats,
+  predictedIn,
+  type RunRecord,
+  uniformMicroNats,
+  worstMicroNats,
+} from '../domain/integrity/record.ts';
 import { countSchema, digestSchema } from '../domain/values.ts';
 
 /** A record of a production stream with small batches is this large; anything above it isn't read. */
@@ -92,7 +98,7 @@ function checkBatches({ batches, vocab, scoredRowFraction }: RunRecord): void {
     mustHold(`batches[${index}].coveredBytes falls`, coveredBytes >= covered);
     mustHold(
       `batches[${index}].baselineMicroNats out of bounds`,
-      batch.baselineMicroNats <= predictedIn(batch) * worstMicroNats(vocab),
+      batch.baselineMicroNats <= predictedIn(batch) * mostBaselineMicroNats,
     );
     checkRows(index, batch, vocab, scoredRowFraction);
     covered = coveredBytes;

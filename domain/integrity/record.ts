@@ -94,3 +94,6 @@ export function uniformMicroNats(vocab: number): number {
 export function worstMicroNats(vocab: number): number {
   return Math.round((Math.log(vocab) + 12 * Math.LN2) * 1e6);
 }
+
+/** The referee's own predictor only counts, and isn't mixed with the uniform: its costs are whatever 32 bits hold. */
+export const mostBaselineMicroNats = 2 ** 32 - 1;
