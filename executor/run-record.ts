@@ -1,10 +1,10 @@
 /** `prism_record.v2` (PROTOCOL.md): its shape, and everything in it that follows from the rest. */
 import { z } from 'zod';
 import {
+  mostBaselineMicroNats,
   predictedIn,
   type RunRecord,
   uniformMicroNats,
-  worstBaselineMicroNats,
   worstMicroNats,
 } from '../domain/integrity/record.ts';
 import { countSchema, digestSchema } from '../domain/values.ts';
@@ -98,7 +98,7 @@ function checkBatches({ batches, vocab, scoredRowFraction }: RunRecord): void {
     mustHold(`batches[${index}].coveredBytes falls`, coveredBytes >= covered);
     mustHold(
       `batches[${index}].baselineMicroNats out of bounds`,
-      batch.baselineMicroNats <= predictedIn(batch) * worstBaselineMicroNats,
+      batch.baselineMicroNats <= predictedIn(batch) * mostBaselineMicroNats,
     );
     checkRows(index, batch, vocab, scoredRowFraction);
     covered = coveredBytes;

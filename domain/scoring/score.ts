@@ -6,14 +6,13 @@ import { bitsOf, bitsPerByte, sourceBitsPerByte } from './code-length.ts';
 /** Above this a score is published and marked as implausible (CONTRACT §4). */
 const implausibleBitsPerByte = 64;
 
-/** What a score is made of: the score run's numbers, and what reruns said of them. */
+/** What a score is made of: the score run's numbers, and how far its cuts and its reruns bear them out. */
 export type Measured = {
   readonly measurement: Measurement;
-  /** How the score run was examined; null for a run from before there were cuts. */
-  readonly examination: Examination | null;
   readonly confirmation: Confirmation;
-  /** What the confirming rerun may have missed. */
-  readonly confirmedUndetectedBpb: number | null;
+  /** What the model pays blind; null without a verdict. */
+  readonly blind: Examination['blind'];
+  readonly undetectedBpb: number | null;
 };
 
 export type Scored =
@@ -48,18 +47,16 @@ export function computeScore(measured: Measured, scoring: Policy['scoring']): Sc
 const unconfirmedStandardErrors = 2;
 
 /** How far a claim can be relied on, and what it counts as until a rerun has confirmed it (CONTRACT §4). */
-function certaintyOf(bpb: number, { measurement, examination, confirmation, confirmedUndetectedBpb }: Measured) {
-  const blind = examination?.blind ?? null;
+function certaintyOf(bpb: number, { measurement, confirmation, blind, undetectedBpb }: Measured) {
   const cautious = blind === null ? bpb : blind.bitsPerByte + unconfirmedStandardErrors * blind.standardErrorBpb;
-  const isConfirmed = confirmation === 'confirmed';
   const { standardErrorMicroNats, baselineMicroNats, uncoveredBytes, streamBytes } = measurement;
   return {
     standardErrorBpb: bitsOf(standardErrorMicroNats) / streamBytes,
     blindBpb: blind?.bitsPerByte ?? null,
     blindStandardErrorBpb: blind?.standardErrorBpb ?? null,
     confirmation,
-    countedBpb: isConfirmed ? bpb : Math.max(bpb, cautious),
-    undetectedBpb: isConfirmed ? confirmedUndetectedBpb : (examination?.undetectedBpb ?? null),
+    countedBpb: confirmation === 'confirmed' ? bpb : Math.max(bpb, cautious),
+    undetectedBpb,
     baselineBpb:
       baselineMicroNats === null ? null : bitsPerByte({ microNats: baselineMicroNats, uncoveredBytes, streamBytes }),
   };

@@ -2,10 +2,10 @@ import type { Decision } from '../aggregate.ts';
 import { rerunRule } from '../integrity/rerun-rule.ts';
 import type { ActivePolicy } from '../policy/policy.ts';
 import { isRejection, type Rejection, refuse } from '../rejection.ts';
-import { computeScore, type Scored } from '../scoring/score.ts';
+import { computeScore, type Measured } from '../scoring/score.ts';
 import type { SubmissionCommand } from './commands.ts';
 import { concernOf, integrityHold } from './decide-integrity.ts';
-import type { Confirmation, Score, SubmissionEvent } from './events.ts';
+import type { Score, SubmissionEvent } from './events.ts';
 import { confirmationOf, type RunIn, scoredRun } from './runs.ts';
 import type { LivingState } from './state.ts';
 
@@ -56,7 +56,8 @@ function rerunRequest(state: LivingState, { policy, standings, lot }: Conclude):
   const run = scoredRun(state);
   if (state.publishBlind || run === undefined || run.examination === null) return [];
   if (state.runs.some(({ run: name, purpose }) => purpose === 'rerun' || name === rerunName)) return [];
-  const confirmed = scoreOf(run, 'confirmed', null, policy);
+  const asConfirmed = { measurement: run.measurement, confirmation: 'confirmed', ...evidenceOf([run]) } as const;
+  const confirmed = computeScore(asConfirmed, policy.policy.scoring);
   if (confirmed.kind === 'unscorable') return [];
   const wanted = rerunRule(policy.policy.integrity.reruns, confirmed.score, standings, lot);
   if (wanted === null) return [];
@@ -73,20 +74,26 @@ export function completeScore(state: LivingState, policy: ActivePolicy): Complet
   const run = scoredRun(state);
   if (run === undefined) return refuse('notDue', 'No score run has been measured.');
   const { confirmation, by } = confirmationOf(state);
-  const undetectedBpb = by?.status === 'concluded' ? (by.examination?.undetectedBpb ?? null) : null;
-  const counted = state.publishBlind && confirmation === 'confirmed' ? 'unconfirmed' : confirmation;
-  const scored = scoreOf(run, counted, undetectedBpb, policy);
+  const rerun = by?.status === 'concluded' ? [by] : [];
+  const isConfirmed = confirmation === 'confirmed' && !state.publishBlind;
+  const scored = computeScore(
+    {
+      measurement: run.measurement,
+      // A released hold publishes the blind value, whatever came before or after it.
+      confirmation: confirmation === 'confirmed' && !isConfirmed ? 'unconfirmed' : confirmation,
+      ...evidenceOf([run, ...rerun]),
+      ...(isConfirmed ? { undetectedBpb: rerun[0]?.examination?.undetectedBpb ?? null } : {}),
+    },
+    policy.policy.scoring,
+  );
   if (scored.kind === 'unscorable') {
     return { kind: 'unscorable', run: run.run, attempt: run.lastAttempt, message: scored.message };
   }
   return { kind: 'scored', run: run.run, score: scored.score, deviceClass: run.deviceClass };
 }
 
-function scoreOf(
-  { measurement, examination }: RunIn<'concluded'>,
-  confirmation: Confirmation,
-  confirmedUndetectedBpb: number | null,
-  { policy }: ActivePolicy,
-): Scored {
-  return computeScore({ measurement, examination, confirmation, confirmedUndetectedBpb }, policy.scoring);
+/** The first of some runs whose cuts were enough for a verdict: a rerun has more of them than its run. */
+function evidenceOf(runs: readonly RunIn<'concluded'>[]): Pick<Measured, 'blind' | 'undetectedBpb'> {
+  const found = runs.find(({ examination }) => (examination?.blind ?? null) !== null)?.examination;
+  return { blind: found?.blind ?? null, undetectedBpb: found?.undetectedBpb ?? null };
 }

@@ -34,11 +34,11 @@ function contradictionOf(state: LivingState): string | null {
   const { confirmation, by } = confirmationOf(state);
   if (confirmation !== 'contradicted' || by === null) return null;
   if (by.status !== 'concluded' || by.examination === null) {
-    return `Rerun ${by.run}: it ended on the contestant's side, and the score run did not.`;
+    return `Run ${by.run} contradicts the score run: it ended on the contestant's side.`;
   }
   const { exceedingCuts, cuts, largestMicroNats, signed, blind } = by.examination;
-  const means = [blind?.excessStandardErrors, signed?.standardErrors].map((errors) => rounded(errors ?? 0));
-  return `Rerun ${by.run}: ${exceedingCuts} of ${cuts} cuts exceed the bound of equality, by up to ${rounded(largestMicroNats)} microNats; blind mean and signed differences lie ${means.join(' and ')} standard errors up.`;
+  const means = `its blind mean lies ${rounded(blind?.excessStandardErrors ?? 0)} standard errors above its claims, its signed differences ${rounded(signed?.standardErrors ?? 0)}`;
+  return `Run ${by.run} contradicts the score run: ${exceedingCuts} of ${cuts} cuts exceed the bound of equality, by up to ${rounded(largestMicroNats)} microNats; ${means}.`;
 }
 
 function rounded(value: number): number {

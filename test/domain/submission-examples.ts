@@ -124,7 +124,8 @@ export function rerunExamination(verdict: RerunVerdict): Examination {
 
 /** What a score of a measurement is made of; nothing has confirmed it. */
 export function unconfirmed(measured: Measurement, examined: Examination = examination): Measured {
-  return { measurement: measured, examination: examined, confirmation: 'unconfirmed', confirmedUndetectedBpb: null };
+  const { blind, undetectedBpb } = examined;
+  return { measurement: measured, confirmation: 'unconfirmed', blind, undetectedBpb };
 }
 
 export function scoreOf(measured: Measurement, policy = activePolicy()): Score {

@@ -87,6 +87,20 @@ describe('An unconfirmed score', () => {
     expect(scoreIn(given(...scoringWith(lucky)).when(conclude).events).countedBpb).to.be.closeTo(2.6, 1e-9);
   });
 
+  it('counts as what its rerun paid blind where only that had decoys enough for a verdict', () => {
+    const { data } = attemptCompleted('rerun', 1);
+    const rerunBlind = { ...rerunExamination('nonReproducible'), blind, undetectedBpb: 0.28 };
+    const history = [
+      ...scoring,
+      ...[runRequested('rerun', 'rerun'), attemptStarted('rerun', 1)],
+      fact('AttemptCompleted', { ...data, examination: rerunBlind }),
+      runConcluded('rerun', 'measured', 'nonReproducible'),
+    ];
+    const score = scoreIn(given(...history).when(conclude).events);
+    expect(score).to.include({ confirmation: 'nonReproducible', blindBpb: 2.61, undetectedBpb: 0.28 });
+    expect(score.countedBpb).to.be.closeTo(2.71, 1e-9);
+  });
+
   it('counts as claimed where there were too few decoys for a verdict', () => {
     expect(scoreIn(given(...scoring).when(conclude).events).countedBpb).to.be.closeTo(2.6, 1e-9);
   });
