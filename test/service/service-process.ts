@@ -36,6 +36,7 @@ export const smallPolicy: PolicyDraft = {
   streamBytes: 16_384,
   deviceClasses: ['cpu'],
   limits: { memoryBytes: 2 * 2 ** 30, artifactsBytes: 2 ** 26, frameSeconds: 60, setupSeconds: 120 },
+  integrity: { reruns: { mode: 'off' } },
 };
 
 /** Two slots, a core each. */
