@@ -34,7 +34,8 @@ describeServices('that measures a bundle', (services) => {
       .and.to.match(/^[0-9a-f]{64}$/);
     const bytes = await Promise.all(homes.map(({ dataDir }) => readBlob(dataDir, first.record_digest)));
     expect(at(bytes, 0).equals(at(bytes, 1))).to.equal(true);
-    expect(second.final_score).to.equal(first.final_score);
+    // What an unconfirmed score counts as depends on the cuts, which are each log's own chance.
+    expect(second.score?.bits_per_byte).to.equal(first.score?.bits_per_byte);
   });
 
   it('covers the whole stream and charges for what it measured', async () => {

@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { openStorage } from '../../storage/open-storage.ts';
 
-/** What tests read of `prism_record.v1`; the rest stays as it is. */
+/** What tests read of `prism_record.v2`; the rest stays as it is. */
 const recordSchema = z.looseObject({
   codeHash: z.string(),
   seed: z.number(),

@@ -35,8 +35,8 @@ export type ServiceHome = {
 export const smallPolicy: PolicyDraft = {
   streamBytes: 16_384,
   deviceClasses: ['cpu'],
-  integrity: { reruns: { mode: 'off' } },
   limits: { memoryBytes: 2 * 2 ** 30, artifactsBytes: 2 ** 26, frameSeconds: 60, setupSeconds: 120 },
+  integrity: { reruns: { mode: 'off' } },
 };
 
 /** Two slots, a core each. */
