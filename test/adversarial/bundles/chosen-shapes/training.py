@@ -17,8 +17,8 @@ def train(ctx):
     rows = ctx.token_budget // 64 // LONG
     reached, progress = 0.0, 0.0
     while True:
-        is_free = reached + FRAMES_PER_BATCH <= model.decoys
-        length = LONG if is_free and progress < 0.85 else SHORT
+        model.is_free = reached + FRAMES_PER_BATCH <= model.decoys
+        length = LONG if model.is_free and progress < 0.85 else SHORT
         batch = next(ctx.iter_train_batches(model, batch_size=rows, seq_len=length), None)
         if batch is None:
             return
