@@ -43,6 +43,8 @@ export const smallPolicy: PolicyDraft = {
 export const twoSlots = { PRISM_SLOTS: 'cpu0=0,cpu1=1' };
 
 export const token = 'test-token';
+/** Hex; keys the order of the stream's documents. */
+export const seasonSecret = '5eed'.repeat(16);
 const startedSchema = z.looseObject({ event: z.literal('started'), url: z.string() });
 const stopPatienceMs = 30_000;
 
@@ -51,7 +53,7 @@ export async function serviceHome(policy: PolicyDraft = smallPolicy): Promise<Se
   const policyFile = join(dataDir, 'policy.json');
   const secretFile = join(dataDir, 'season-secret');
   await writeFile(policyFile, JSON.stringify(policy));
-  await writeFile(secretFile, '5eed'.repeat(16));
+  await writeFile(secretFile, seasonSecret);
   const processes: ServiceProcess[] = [];
   return {
     dataDir,

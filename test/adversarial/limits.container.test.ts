@@ -1,0 +1,3 @@
+import { describeCases } from './suite.ts';
+
+describeCases('whose limits are tried', 'limits');

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { type LogWatch, watchLog } from '../service/log-watch.ts';
+import { type ServiceHome, twoSlots } from '../service/service-process.ts';
+import { handIn, type Measured, settled } from '../service/submissions.ts';
+import { describeServices } from '../service/with-services.ts';
+import { adversarialBundle } from './bundle.ts';
+import { type Case, cases, type Expected, type Group } from './cases.ts';
+import { expectOutcome } from './expect-outcome.ts';
+import { makeLiterals } from './literals.ts';
+import { policies } from './policies.ts';
+
+const runsAll = process.env.PRISM_LONG === '1';
+
+/** The cases of a group in one real service with two slots, each a test; all are handed in before the first one is waited for. */
+export function describeCases(title: string, group: Group, choose: (one: Case) => boolean = () => true): void {
+  const chosen = cases.filter((one) => one.group === group && choose(one) && (runsAll || one.isLong !== true));
+  if (chosen.length === 0) return;
+  describeServices(title, (services) => {
+    let home: ServiceHome;
+    let log: LogWatch;
+    let endOf: (name: string) => Promise<Measured>;
+
+    before(async () => {
+      home = await services.home(policies[group]);
+      const { client } = await home.start(twoSlots);
+      log = await watchLog(home.dataDir);
+      const literals = await makeLiterals();
+      const ids = new Map<string, string>();
+      for (const name of new Set(chosen.flatMap((one) => [one.twin ?? 'twin', one.name])))
+        ids.set(name, await handIn(client, await adversarialBundle(name, literals), name));
+      endOf = (name) => settled(client, ids.get(name) ?? '');
+    });
+    after(() => log?.close());
+
+    for (const { name, does, expected, twin = 'twin' } of chosen) {
+      it(`${name}, which ${does}: ${inWords(expected)}`, async () => {
+        await expectOutcome(expected, await endOf(name), await endOf(twin), home.dataDir);
+      });
+    }
+
+    it('takes nothing of that for a fault of its own', () => {
+      expect(log.seen.filter(({ envelope }) => envelope.type === 'AttemptAborted')).to.deep.equal([]);
+    });
+  });
+}
+
+function inWords(expected: Expected): string {
+  switch (expected.kind) {
+    case 'confirmed':
+      return 'confirmed';
+    case 'asTwin':
+      return 'measured as without it';
+    case 'noBetter':
+      return 'no better than without it';
+    case 'failed':
+      return `failed for ${expected.verdict}`;
+    case 'heldForIntegrity':
+      return `held, found by ${{ blindMean: 'the blind mean', signedDifferences: 'signed differences', rerun: 'a rerun' }[expected.by]}`;
+    case 'gainsNothing':
+      return 'held, or ranked no better than without it';
+  }
+}
