@@ -7,6 +7,7 @@ that is broken by accident should be named at the line that broke it.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from prism_runner.context import ContractError, ParameterCapError, PrismBatch, R
 from prism_runner.determinism import WarningWatch
 from prism_runner.fields import Fields
 from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.state_export import exported_module, pack
+from prism_runner.state_file import LONGEST_PIECE
 from prism_runner.tokenizers import VOCAB
 
 PATIENCE_SECONDS = 3600.0  # a referee that judges a large frame is slow; one that is gone closes the channel
@@ -43,7 +46,8 @@ class Adapter:
         self._slots = slots
         self._terms = terms
         self._iterators = 0  # how often iter_train_batches was called: only the newest one lives
-        self._model: Module | None = None
+        self._model: Module | None = None  # the one that was iterated last
+        self._built: WeakSet[Module] = WeakSet()  # what build_model returned
         self.parameters = 0  # the largest count seen: of models built, and of the one that predicts
         self.watch = WarningWatch()
 
@@ -57,6 +61,21 @@ class Adapter:
         if header["kind"] not in kinds:
             raise ContractError(f"the referee ended the attempt (`{header['kind']}`)")
         return header, body
+
+    def has_built(self, model: Module) -> None:
+        """build_model returned this model. Raises ParameterCapError."""
+        self._built.add(model)
+        self.weigh(model)
+
+    def export_state(self) -> None:
+        """Send the last iterated model's state, in pieces. Raises ContractError."""
+        if self._model is None:
+            return
+        raw = memoryview(pack(exported_module(self._model, self._built)))
+        for offset in range(0, len(raw), LONGEST_PIECE):
+            piece = raw[offset : offset + LONGEST_PIECE]
+            header = {"kind": "state", "offset": offset, "total": len(raw)}
+            self._channel.send(header, time.monotonic() + PATIENCE_SECONDS, piece)
 
     def weigh(self, model: Module) -> None:
         """Count the model's realised parameters and buffers. Raises ParameterCapError."""

@@ -21,7 +21,7 @@ from prism_runner import bundle, determinism
 from prism_runner.adapter import Adapter, Terms, reference_tokenizer
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
-from prism_runner.fields import Fields, integer, nested, seconds, text
+from prism_runner.fields import Fields, flag, integer, nested, seconds, text
 from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
 
 CONNECT_SECONDS = 300.0
@@ -49,6 +49,7 @@ class Hello:
     training: Fields  # entrypoint and symbol
     bundle: bytes  # canonical form
     slots: list[Tensor]  # the memory file's parts
+    export_state: bool  # the last iterated model's state is wanted at the end
 
 
 def run(places: Places) -> int:
@@ -67,6 +68,8 @@ def run(places: Places) -> int:
     adapter.say("ready", parameters=0)
     try:
         train(places, hello, root, adapter)
+        if hello.export_state:
+            adapter.export_state()
         adapter.say("finish", parameters=adapter.parameters, deterministic=adapter.watch.deterministic)
     except (ChannelClosed, ChannelTimeout):
         return 1  # nobody is left to tell
@@ -88,7 +91,7 @@ def take_hello(channel: Channel) -> Hello:
     whole = torch.frombuffer(shared, dtype=torch.uint8)
     parts = [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
     context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
-    return Hello(context, architecture, training, bytes(body), parts)
+    return Hello(context, architecture, training, bytes(body), parts, flag(header, "exportState"))
 
 
 def unpack(places: Places, raw: bytes) -> Path:
@@ -112,7 +115,7 @@ def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
         model = build(ctx)
         if not isinstance(model, Module):
             raise ContractError(f"build_model returned {type(model).__name__}; it must be a torch.nn.Module")
-        adapter.weigh(model)
+        adapter.has_built(model)
         return model
 
     returned = loop(make_context(places, hello.context, adapter, build_model))

@@ -12,6 +12,7 @@ from prism_runner.code_length import MICRO_NATS, uniform_cost
 from prism_runner.outcome import Outcome
 from prism_runner.record import Ledger, Totals
 from prism_runner.spec import RunSpec
+from prism_runner.stream import Span
 from prism_runner.tokenizers import VOCAB
 
 MOST_POINTS = 500
@@ -36,6 +37,17 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Export:
+    """What a held-out run needs of this one."""
+
+    digest: str  # SHA-256 of state.safetensors
+    size_bytes: int  # of state.safetensors
+    batch_size: int  # B of the last iterator
+    seq_len: int  # T of the last iterator
+    released: tuple[Span, ...]  # byte ranges of the stream that were released, the longest if there are very many
+
+
+@dataclass(frozen=True)
 class Measured:
     """All that a manifest says of the run itself."""
 
@@ -44,6 +56,7 @@ class Measured:
     claims: Claims  # of the contestant
     spent: Spent  # seconds
     stopped_by_clock: bool  # the budget ended the stream
+    export: Export | None = None  # of a completed run that was asked for its state
 
 
 def manifest(
@@ -57,6 +70,8 @@ def manifest(
         "provenance": _provenance(spec),
         "outcome": outcome.as_json(),
         "recordDigest": record_digest,
+        "stateDigest": measured.export.digest if measured.export else None,
+        "export": _export(measured.export),
         "xzBytes": xz_bytes,
         "metrics": _metrics(measured, step0, vocab),
         "heldout": None,
@@ -108,6 +123,17 @@ def _cpu_model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _export(export: Export | None) -> Mapping[str, object] | None:
+    if export is None:
+        return None
+    return {
+        "bytes": export.size_bytes,
+        "batchSize": export.batch_size,
+        "seqLen": export.seq_len,
+        "released": export.released,
+    }
 
 
 def _metrics(measured: Measured, step0: float | None, vocab: int) -> Mapping[str, object]:

@@ -18,17 +18,20 @@ from prism_runner import canonical_json
 from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
-from prism_runner.manifest import Claims, Measured, Spent, manifest
+from prism_runner.manifest import Claims, Export, Measured, Spent, manifest
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
 from prism_runner.record import Identity, Ledger, Remainder, record_pieces, totals
 from prism_runner.session import Session
 from prism_runner.shards import load_stream_bytes
 from prism_runner.spec import RunSpec, parse_spec
-from prism_runner.stream import LaneReader, TokenStream
+from prism_runner.state_file import StateFile
+from prism_runner.stream import LaneReader, TokenStream, complement
+from prism_runner.synced_files import publish
 from prism_runner.tokenizers import load_tokenizer
 
 RECORD_NAME = "record.json"
 MANIFEST_NAME = "prism_run_manifest.v2.json"
+MOST_RELEASED_SPANS = 4096
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Attempt:
 
     def __init__(self, places: Places, spec: RunSpec) -> None:
         self.places = places
+        self.out = places.attempt / "out"
         self.spec = spec
         self.xz_bytes = 0
         self.stream: TokenStream | None = None
@@ -57,6 +61,7 @@ def run(places: Places) -> int:
     torch.set_num_threads(1)
     spec = parse_spec((places.attempt / "in" / "spec.json").read_bytes())
     attempt = Attempt(places, spec)
+    attempt.out.mkdir(exist_ok=True)
     try:
         bundle = read_bundle(attempt)
         load_stream(attempt)
@@ -96,7 +101,9 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
     channel = listener.accept(attempt.spec.limits.connect_seconds)
     announce("connected", {})
-    attempt.session = Session(channel, attempt.spec, attempt.stream, bundle, announce, Ledger(attempt.stream))
+    spec, stream = attempt.spec, attempt.stream
+    state = StateFile(attempt.out, spec.limits.max_state_bytes) if spec.export_state else None
+    attempt.session = Session(channel, spec, stream, bundle, announce, Ledger(stream), state)
     attempt.session.run()
 
 
@@ -107,10 +114,24 @@ def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:
     return Remainder(tokens, stream.bytes_of(spans), tokens * uniform_cost(stream.vocab))
 
 
+def exported(session: Session, stream: TokenStream, completed: bool) -> Export | None:
+    """Keep the exported state if the attempt is complete, else remove what came of it."""
+    state = session.state
+    if state is None:
+        return None
+    if not completed or state.exported is None:
+        state.drop()
+        return None
+    state.keep()
+    drawn = complement(session.lanes.undrawn(), len(stream.tokens))
+    longest = sorted(drawn, key=lambda span: span[1] - span[0])[-MOST_RELEASED_SPANS:]
+    released = tuple((stream.byte_ends[begin], stream.byte_ends[end]) for begin, end in sorted(longest))
+    return Export(state.exported.digest, state.exported.size_bytes, session.batch_size, session.seq_len, released)
+
+
 def write_results(attempt: Attempt, outcome: Outcome) -> None:
-    """The record of a completed run, then the manifest of any: a manifest that exists is whole."""
-    out = attempt.places.attempt / "out"
-    out.mkdir(exist_ok=True)
+    """The record and state of a completed run, then the manifest of any: a manifest that exists is whole."""
+    out = attempt.out
     session, stream = attempt.session, attempt.stream
     if session is None or stream is None:
         measured, digest = Measured(None, None, Claims(), Spent(), stopped_by_clock=False), None
@@ -118,7 +139,8 @@ def write_results(attempt: Attempt, outcome: Outcome) -> None:
         completed = outcome.kind == "completed"
         remainder = remainder_of(session.lanes, stream) if completed else Remainder(0, 0, 0)
         total = totals(session.ledger, stream, remainder)
-        measured = Measured(session.ledger, total, session.claims, session.spent(), session.stopped_by_clock)
+        export = exported(session, stream, completed)
+        measured = Measured(session.ledger, total, session.claims, session.spent(), session.stopped_by_clock, export)
         session.ledger.groups.close()
         identity = Identity(attempt.spec.code_hash, attempt.spec.seed, attempt.spec.tokenizer)
         pieces = record_pieces(identity, stream, session.ledger, remainder)
@@ -137,10 +159,7 @@ def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:
             file.write(piece)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, folder / name)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    publish(temporary, folder / name)
     return digest.hexdigest()
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from prism_runner.fields import FieldError, Fields, choice, integer, nested, parse_object, seconds, text
+from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, parse_object, seconds, text
 
 LARGEST = 2**53 - 1
 
@@ -30,6 +30,7 @@ class Limits:
     frame_seconds: float  # for answering one frame
     connect_seconds: float  # for the contestant's connection
     setup_seconds: float  # from hello to the first open
+    max_state_bytes: int  # of an exported state
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class RunSpec:
     world_size: int  # 1
     backend: str  # `gloo`
     threads: int  # torch threads a process
+    export_state: bool  # the last model's state is handed over at the end
 
 
 def parse_spec(raw: bytes) -> RunSpec:
@@ -83,12 +85,15 @@ def parse_spec(raw: bytes) -> RunSpec:
         world_size=integer(fields, "worldSize", 1, 1),
         backend=choice(fields, "backend", ("gloo",)),
         threads=integer(fields, "threads", 1, 1024),
+        export_state=flag(fields, "exportState"),
     )
 
 
 def _limits(fields: Fields) -> Limits:
+    max_parameters = integer(fields, "maxParameters", 1, LARGEST)
+    largest_state = max_parameters * 44 // 10 + (1 << 20)  # float32, a tenth more, and room for the header
     return Limits(
-        max_parameters=integer(fields, "maxParameters", 1, LARGEST),
+        max_parameters=max_parameters,
         max_seq_len=integer(fields, "maxSeqLen", 16, 2**20),
         default_seq_len=integer(fields, "defaultSeqLen", 16, 2**20),
         max_layers=integer(fields, "maxLayers", 1, LARGEST),
@@ -98,6 +103,7 @@ def _limits(fields: Fields) -> Limits:
         frame_seconds=seconds(fields, "frameSeconds"),
         connect_seconds=seconds(fields, "connectSeconds"),
         setup_seconds=seconds(fields, "setupSeconds"),
+        max_state_bytes=integer({"maxStateBytes": largest_state, **fields}, "maxStateBytes", 1, LARGEST),
     )
 
 

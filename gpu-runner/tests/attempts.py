@@ -87,6 +87,7 @@ class Result:
     record_bytes: bytes | None
     contestant_log: str
     spec: dict[str, Any]
+    state: Path | None = None  # a copy of state.safetensors
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -237,4 +238,14 @@ def read_result(home: Path, spec: dict[str, Any]) -> Result:
     record = (out / "record.json").read_bytes() if (out / "record.json").exists() else None
     manifest = (out / "prism_run_manifest.v2.json").read_bytes()
     log = (home / "contestant.log").read_text(errors="replace")
-    return Result(json.loads(manifest), manifest, json.loads(record) if record else None, record, log, spec)
+    state = kept_copy(out / "state.safetensors")
+    return Result(json.loads(manifest), manifest, json.loads(record) if record else None, record, log, spec, state)
+
+
+def kept_copy(path: Path) -> Path | None:
+    """The file beside others that outlive their attempt; None where there is none."""
+    if not path.exists():
+        return None
+    copy = Path(tempfile.mkdtemp(prefix="prism-kept-")) / path.name
+    shutil.copy(path, copy)
+    return copy

@@ -19,6 +19,9 @@ from prism_runner.channel import SOCKET_NAME, Channel, connect
 
 FAR = 60.0
 
+STATE_HEADER = b'{"w":{"dtype":"U8","shape":[20],"data_offsets":[0,20]}}'
+STATE = struct.pack("<Q", len(STATE_HEADER)) + STATE_HEADER + bytes(20)
+
 
 class Client:
     """The protocol's moves, one by one."""
@@ -64,6 +67,10 @@ class Client:
     def finish(self) -> None:
         self.say("finish", parameters=10, deterministic=True)
         assert self.hear()["kind"] == "bye"
+
+    def state(self, piece: bytes, **changes: int) -> None:
+        header = {"kind": "state", "offset": 0, "total": len(piece), **changes}
+        self.channel.send(header, time.monotonic() + FAR, piece)
 
     def raw(self, header: bytes) -> None:
         self.socket.sendall(struct.pack("<I", len(header)) + header)
@@ -297,6 +304,72 @@ def rewriting_memory(client: Client) -> None:
         client.map[:] = b"\x7f" * len(client.map)
         client.hear()
     client.finish()
+
+
+def state_unasked(client: Client) -> None:
+    client.state(b"x")
+
+
+def no_state(client: Client) -> None:
+    client.all_batches()
+    client.say("finish", parameters=10)
+
+
+def state_cut_short(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=2)
+    client.say("finish", parameters=10)
+
+
+def state_out_of_order(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.state(b"x", total=3, offset=2)
+
+
+def state_over_its_total(client: Client) -> None:
+    client.all_batches()
+    client.state(b"xyz", total=2)
+
+
+def state_of_another_total(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.state(b"y", total=4, offset=1)
+
+
+def state_without_end(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=1 << 40)
+
+
+def state_in_a_huge_piece(client: Client) -> None:
+    client.all_batches()
+    client.state(bytes((4 << 20) + 1))
+
+
+def state_of_rubbish(client: Client) -> None:
+    client.all_batches()
+    client.state(b"\x80\x04rubbish")
+    client.say("finish", parameters=10)
+
+
+def more_batches_after_the_state(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.say("next")
+
+
+def a_state_of_too_many_elements(client: Client) -> None:
+    client.all_batches()
+    client.state(STATE)
+    client.say("finish", parameters=1)
+
+
+def silence_within_the_state(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.wait_forever()
 
 
 def after_the_end(client: Client) -> None:
