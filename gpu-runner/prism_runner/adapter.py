@@ -133,9 +133,14 @@ class Adapter:
             tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
             logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
-            self._send_logits(int(str(header["id"])), logits)
+            self.send_logits(int(str(header["id"])), logits)
 
-    def _send_logits(self, frame: int, logits: Tensor) -> None:
+    @property
+    def device(self) -> str:
+        """Where the model's input lies."""
+        return self._terms.device
+
+    def send_logits(self, frame: int, logits: Tensor) -> None:
         """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
         flat = logits.reshape(-1, logits.shape[-1])
         row_bytes = flat.shape[1] * flat.element_size()

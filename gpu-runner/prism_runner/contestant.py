@@ -22,6 +22,7 @@ from prism_runner.adapter import Adapter, Terms, reference_tokenizer
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
 from prism_runner.fields import Fields, flag, integer, nested, seconds, text
+from prism_runner.heldout_contestant import answer_frames, load_model, receive_state
 from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
 
 CONNECT_SECONDS = 300.0
@@ -50,12 +51,15 @@ class Hello:
     bundle: bytes  # canonical form
     slots: list[Tensor]  # the memory file's parts
     export_state: bool  # the last iterated model's state is wanted at the end
+    mode: str  # `train`, or `heldOut`: answer frames from a state
+    state_bytes: int  # of the state that comes next; held-out only
 
 
 def run(places: Places) -> int:
     """One attempt. The exit code says nothing: the referee has heard how it ended."""
     channel = connect(places.channel, time.monotonic() + CONNECT_SECONDS)
     hello = take_hello(channel)
+    state = receive_state(channel, hello.state_bytes)
     root = unpack(places, hello.bundle)
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
@@ -67,6 +71,9 @@ def run(places: Places) -> int:
     adapter = Adapter(channel, hello.slots, terms)
     adapter.say("ready", parameters=0)
     try:
+        if hello.mode == "heldOut":
+            answer_frames(load_model(build(places, hello, root, adapter), state), adapter)
+            return 0
         train(places, hello, root, adapter)
         if hello.export_state:
             adapter.export_state()
@@ -91,7 +98,9 @@ def take_hello(channel: Channel) -> Hello:
     whole = torch.frombuffer(shared, dtype=torch.uint8)
     parts = [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
     context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
-    return Hello(context, architecture, training, bytes(body), parts, flag(header, "exportState"))
+    mode = "heldOut" if header.get("mode") == "heldOut" else "train"
+    state_bytes = integer({"stateBytes": 0, **header}, "stateBytes", 0, LARGEST)
+    return Hello(context, architecture, training, bytes(body), parts, flag(header, "exportState"), mode, state_bytes)
 
 
 def unpack(places: Places, raw: bytes) -> Path:
@@ -106,21 +115,31 @@ def unpack(places: Places, raw: bytes) -> Path:
 
 def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
     """Import both scripts and run `train(ctx)`."""
+    ctx = open_scripts(places, hello, root, adapter)
+    loop = load_symbol(root, text(hello.training, "entrypoint"), text(hello.training, "symbol"))
+    if isinstance(loop(ctx), Coroutine):
+        raise ContractError("train(ctx) is async: calling it runs nothing")
+
+
+def build(places: Places, hello: Hello, root: Path, adapter: Adapter) -> Module:
+    """Import the architecture alone, and build its model."""
+    return open_scripts(places, hello, root, adapter).build_model()
+
+
+def open_scripts(places: Places, hello: Hello, root: Path, adapter: Adapter) -> PrismContext:
+    """Make the bundle importable, import the architecture, and give it its ctx."""
     entrypoints = [text(role, "entrypoint") for role in (hello.architecture, hello.training)]
     make_importable(root, entrypoints)
-    build = load_symbol(root, entrypoints[0], text(hello.architecture, "symbol"))
-    loop = load_symbol(root, entrypoints[1], text(hello.training, "symbol"))
+    builder = load_symbol(root, entrypoints[0], text(hello.architecture, "symbol"))
 
     def build_model(ctx: PrismContext) -> Module:
-        model = build(ctx)
+        model = builder(ctx)
         if not isinstance(model, Module):
             raise ContractError(f"build_model returned {type(model).__name__}; it must be a torch.nn.Module")
         adapter.has_built(model)
         return model
 
-    returned = loop(make_context(places, hello.context, adapter, build_model))
-    if isinstance(returned, Coroutine):
-        raise ContractError("train(ctx) is async: calling it runs nothing")
+    return make_context(places, hello.context, adapter, build_model)
 
 
 def make_context(

@@ -67,7 +67,7 @@ def manifest(
     step0 = _nats_a_token(ledger, 0, vocab) if ledger and ledger.rows else None
     return {
         "schema": "prism_run_manifest.v2",
-        "provenance": _provenance(spec),
+        "provenance": provenance(spec),
         "outcome": outcome.as_json(),
         "recordDigest": record_digest,
         "stateDigest": measured.export.digest if measured.export else None,
@@ -94,7 +94,8 @@ def manifest(
     }
 
 
-def _provenance(spec: RunSpec) -> Mapping[str, object]:
+def provenance(spec: RunSpec) -> Mapping[str, object]:
+    """Of which run, by which code on which data, and where."""
     return {
         "submissionId": spec.submission_id,
         "run": spec.run,

@@ -63,7 +63,8 @@ def run(places: Places) -> int:
     attempt = Attempt(places, spec)
     attempt.out.mkdir(exist_ok=True)
     try:
-        bundle = read_bundle(attempt)
+        bundle = checked_bundle(places, spec)
+        attempt.xz_bytes = xz_bytes(bundle)
         load_stream(attempt)
         converse(attempt, bundle)
         outcome = Outcome("completed")
@@ -76,12 +77,11 @@ def run(places: Places) -> int:
     return 0
 
 
-def read_bundle(attempt: Attempt) -> bytes:
-    """The bundle's canonical bytes, checked against the code hash, measured, and never unpacked here."""
-    bundle = (attempt.places.attempt / "in" / "bundle").read_bytes()
-    if hashlib.sha256(bundle).hexdigest() != attempt.spec.code_hash:
+def checked_bundle(places: Places, spec: RunSpec) -> bytes:
+    """The bundle's canonical bytes, checked against the code hash, and never unpacked here."""
+    bundle = (places.attempt / "in" / "bundle").read_bytes()
+    if hashlib.sha256(bundle).hexdigest() != spec.code_hash:
         raise ValueError("the bundle isn't the one that the spec names")
-    attempt.xz_bytes = xz_bytes(bundle)
     return bundle
 
 

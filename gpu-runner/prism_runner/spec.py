@@ -39,7 +39,7 @@ class RunSpec:
 
     submission_id: str  # provenance, copied into the manifest
     run: str  # provenance
-    purpose: str  # `score`; other purposes come later
+    purpose: str  # `score` or `heldOut`
     attempt: int  # 1, 2, …
     fencing_token: int  # of the lease that this attempt runs under
     code_hash: str  # SHA-256 of the canonical bundle
@@ -67,7 +67,7 @@ def parse_spec(raw: bytes) -> RunSpec:
     return RunSpec(
         submission_id=text(fields, "submissionId"),
         run=text(fields, "run"),
-        purpose=choice(fields, "purpose", ("score",)),
+        purpose=choice(fields, "purpose", ("score", "heldOut")),
         attempt=integer(fields, "attempt", 1, LARGEST),
         fencing_token=integer(fields, "fencingToken", 0, LARGEST),
         code_hash=_digest(fields, "codeHash"),

@@ -94,22 +94,22 @@ class Result:
         return dict(self.manifest["outcome"])
 
 
-def make_data(folder: Path, documents: int = 60, words: int = 120) -> str:
+def make_data(folder: Path, split: str = "train", documents: int = 60, words: int = 120) -> str:
     """A locked split of seeded nonsense with a few wide characters; returns the manifest's digest."""
     source = random.Random(7)
     shards = []
-    (folder / "train").mkdir(parents=True)
+    (folder / split).mkdir(parents=True)
     for number in range(2):
         lines, ids = [], [f"doc-{number}-{index:03}" for index in range(documents // 2)]
         for name in ids:
             text = " ".join(source.choice(WORDS) for _ in range(words)) + " — Ωmega, 日本.\n"
             lines.append(json.dumps({"id": name, "text": text}, ensure_ascii=False))
         raw = ("\n".join(lines) + "\n").encode()
-        path = f"train/{number:05}.jsonl"
+        path = f"{split}/{number:05}.jsonl"
         (folder / path).write_bytes(raw)
         digest = hashlib.sha256(raw).hexdigest()
         shards.append({"path": path, "sha256": digest, "bytes": len(raw), "documents": len(lines)})
-    manifest = {"schema": "prism_locked_data.v1", "splits": {"train": {"shards": shards}}}
+    manifest = {"schema": "prism_locked_data.v1", "splits": {split: {"shards": shards}}}
     return write_json(folder / "MANIFEST.json", manifest)
 
 
@@ -170,7 +170,7 @@ def make_spec(home: Path, bundle: bytes, limits: Mapping[str, float], overrides:
         "fencingToken": 3,
         "codeHash": hashlib.sha256(bundle).hexdigest(),
         "runnerDigest": "0" * 64,
-        "dataDigest": make_data(home / "data"),
+        "dataDigest": make_data(home / "data", overrides.pop("split", "train")),
         "tokenizersDigest": make_tokenizers(home / "tokenizers"),
         "seed": 1337,
         "seasonSecret": "5ea50000",
