@@ -1,6 +1,6 @@
 """How much English the processes of this container can read. Prints one JSON object.
 
-    python3 scan_world.py PHRASE …      the phrases are looked for in every readable file
+python3 scan_world.py PHRASE …      the phrases are looked for in every readable file
 """
 
 import importlib
@@ -13,7 +13,16 @@ from pathlib import Path
 from prose import docstrings_in_memory, sentences_in
 
 NOT_FILES = {"/proc", "/sys", "/dev"}
-MODULES = ["torch", "numpy", "torch.distributed", "torch._dynamo", "torch.optim", "safetensors.torch", "asyncio", "json"]
+MODULES = [
+    "torch",
+    "numpy",
+    "torch.distributed",
+    "torch._dynamo",
+    "torch.optim",
+    "safetensors.torch",
+    "asyncio",
+    "json",
+]
 
 
 def main(phrases: list[str]) -> None:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from prism_runner.channel import Channel
 from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
 from prism_runner.determinism import WarningWatch
 from prism_runner.fields import Fields
 from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.ranks import Line
 from prism_runner.state_export import exported_module, pack
 from prism_runner.state_file import LONGEST_PIECE
 from prism_runner.tokenizers import VOCAB
@@ -35,12 +35,14 @@ class Terms:
     max_parameters: int  # cap on realised parameters and buffer elements
     device: str
     tokenizer: str  # the stream's, which the manifest named
+    rank: int = 0  # of this process; only rank 0 sends logits
+    world_size: int = 1  # processes that share a batch's rows
 
 
 class Adapter:
     """One conversation with the referee, from `ready` to `bye`."""
 
-    def __init__(self, channel: Channel, slots: list[Tensor], terms: Terms) -> None:
+    def __init__(self, channel: Line, slots: list[Tensor], terms: Terms) -> None:
         """`slots` are the memory file's parts, as uint8 tensors over the shared mapping."""
         self._channel = channel
         self._slots = slots
@@ -97,6 +99,8 @@ class Adapter:
                 f"tokenizer is a {kind}, and the manifest's is {self._terms.tokenizer!r}: it must be what "
                 "ctx.reference_tokenizer returned, or None"
             )
+        if isinstance(batch_size, int) and batch_size % self._terms.world_size:
+            raise ContractError(f"batch_size is {batch_size}; {self._terms.world_size} processes can't share it evenly")
         self.weigh(model)
         self._iterators += 1
         self._model = model
@@ -128,7 +132,8 @@ class Adapter:
             state = state or ModelState(model)
             state.put_back()
             if header["kind"] == "release":
-                return PrismBatch(tokens, float(str(header["progress"])))
+                rows = tokens.tensor_split(self._terms.world_size)[self._terms.rank]
+                return PrismBatch(rows, float(str(header["progress"])))
             shape = (int(str(header["rows"])), int(str(header["length"])))
             tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
             logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
@@ -142,6 +147,8 @@ class Adapter:
 
     def send_logits(self, frame: int, logits: Tensor) -> None:
         """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
+        if self._terms.rank:
+            return
         flat = logits.reshape(-1, logits.shape[-1])
         row_bytes = flat.shape[1] * flat.element_size()
         step = self._slots[0].numel() // row_bytes

@@ -23,6 +23,7 @@ from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
 from prism_runner.fields import Fields, flag, integer, nested, seconds, text
 from prism_runner.heldout_contestant import answer_frames, load_model, receive_state
+from prism_runner.ranks import Line, Ranks, SharedLine
 from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
 
 CONNECT_SECONDS = 300.0
@@ -30,6 +31,7 @@ HELLO_SECONDS = 60.0
 LARGEST_BUNDLE_BYTES = 64 << 20
 DEFAULT_BATCH_SIZE = 8
 LARGEST = 2**53 - 1
+RANK = int(os.environ.get("RANK", "0"))  # by the launcher
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,32 @@ class Hello:
 
 def run(places: Places) -> int:
     """One attempt. The exit code says nothing: the referee has heard how it ended."""
+    ranks = Ranks()
+    if ranks.rank:
+        said, bundle_bytes = ranks.share({}, bytearray())  # once the bundle lies there
+        return take_part(places, read_hello(said, bytes(bundle_bytes), []), b"", SharedLine(ranks, None))
     channel = connect(places.channel, time.monotonic() + CONNECT_SECONDS)
-    hello = take_hello(channel)
+    header, body, slots = take_hello(channel)
+    hello = read_hello(header, body, slots)
     state = receive_state(channel, hello.state_bytes)
-    root = unpack(places, hello.bundle)
+    unpack(places, hello.bundle)
+    ranks.share(header, bytearray(body))
+    return take_part(places, hello, state, SharedLine(ranks, channel))
+
+
+def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
+    """From `ready` on, on every rank."""
+    root = places.work / "bundle"
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
     terms = Terms(
         max_parameters=integer(hello.context, "maxParameters", 1, LARGEST),
         device=text(hello.context, "device"),
         tokenizer=text(hello.context, "tokenizer"),
+        rank=RANK,
+        world_size=integer(hello.context, "worldSize", 1, 64),
     )
-    adapter = Adapter(channel, hello.slots, terms)
+    adapter = Adapter(line, hello.slots, terms)
     adapter.say("ready", parameters=0)
     try:
         if hello.mode == "heldOut":
@@ -83,12 +99,14 @@ def run(places: Places) -> int:
     except BaseException as error:  # SystemExit too is how submitted code ended
         traceback.print_exc()
         say_failed(adapter, root, error)
+        if RANK:
+            return 1  # the launcher ends the others
     wait_for_bye(adapter)
     return 0
 
 
-def take_hello(channel: Channel) -> Hello:
-    """Hello, the bundle, and the memory file."""
+def take_hello(channel: Channel) -> tuple[Fields, bytes, list[Tensor]]:
+    """Hello's header, the bundle, and the memory file's parts."""
     deadline = time.monotonic() + HELLO_SECONDS
     header, body, descriptor = channel.receive_with_descriptor(deadline, {"hello": LARGEST_BUNDLE_BYTES})
     integer(header, "protocol", 1, 1)
@@ -96,21 +114,24 @@ def take_hello(channel: Channel) -> Hello:
     shared = mmap.mmap(descriptor, slots * slot_bytes)
     os.close(descriptor)
     whole = torch.frombuffer(shared, dtype=torch.uint8)
-    parts = [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
+    return header, bytes(body), [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
+
+
+def read_hello(header: Fields, bundle: bytes, slots: list[Tensor]) -> Hello:
+    """What it says, on every rank."""
     context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
     mode = "heldOut" if header.get("mode") == "heldOut" else "train"
     state_bytes = integer({"stateBytes": 0, **header}, "stateBytes", 0, LARGEST)
-    return Hello(context, architecture, training, bytes(body), parts, flag(header, "exportState"), mode, state_bytes)
+    return Hello(context, architecture, training, bundle, slots, flag(header, "exportState"), mode, state_bytes)
 
 
-def unpack(places: Places, raw: bytes) -> Path:
+def unpack(places: Places, raw: bytes) -> None:
     """The bundle under work/bundle, and the two empty folders that ctx names."""
     root = places.work / "bundle"
     root.mkdir()
     bundle.unpack(bundle.parse_canonical(raw), root)
     for name in ("data", "tokenizers"):
         (places.work / name).mkdir(mode=0o555)
-    return root
 
 
 def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
@@ -155,8 +176,8 @@ def make_context(
         max_params=integer(values, "maxParameters", 1, LARGEST),
         seed=integer(values, "seed", 0, 2**31 - 1),
         device=text(values, "device"),
-        world_size=integer(values, "worldSize", 1, 1),
-        rank=int(os.environ.get("RANK", "0")),
+        world_size=integer(values, "worldSize", 1, 64),
+        rank=RANK,
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),
         distributed_backend=text(values, "backend"),
         artifacts_dir=str(places.artifacts),

@@ -54,7 +54,7 @@ class RunSpec:
     training: Entrypoint  # train
     limits: Limits  # bounds
     device: str  # `cpu`
-    world_size: int  # 1
+    world_size: int  # processes of the contestant; 1 in a scored run
     backend: str  # `gloo`
     threads: int  # torch threads a process
     export_state: bool  # the last model's state is handed over at the end
@@ -82,7 +82,7 @@ def parse_spec(raw: bytes) -> RunSpec:
         training=_entrypoint(fields, "training"),
         limits=_limits(nested(fields, "limits")),
         device=choice(fields, "device", ("cpu",)),
-        world_size=integer(fields, "worldSize", 1, 1),
+        world_size=integer(fields, "worldSize", 1, 8),
         backend=choice(fields, "backend", ("gloo",)),
         threads=integer(fields, "threads", 1, 1024),
         export_state=flag(fields, "exportState"),

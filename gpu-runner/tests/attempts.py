@@ -21,9 +21,9 @@ from prism_runner.bundle import write_canonical
 RUNNER = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-P", "-s", "-B"]
 CONTESTANT = ["-m", "prism_runner", "contestant"]
-UNDER_TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nnodes=1"]
-UNDER_TORCHRUN += ["--nproc-per-node=1", *CONTESTANT]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nnodes=1"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(RUNNER), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+ENVIRONMENT |= {"GLOO_SOCKET_IFNAME": "lo"}
 WORDS = ["the", "of", "and", "to", "in", "that", "he", "shall", "unto", "for", "lord", "they", "be", "is", "him"]
 
 GRU = """
@@ -62,6 +62,11 @@ def train(ctx):
         loss.backward()
         optimizer.step()
 """
+
+
+def under_torchrun(processes: int) -> list[str]:
+    return [*TORCHRUN, f"--nproc-per-node={processes}", *CONTESTANT]
+
 
 LIMITS = {
     "maxParameters": 150_000_000,
