@@ -53,12 +53,22 @@ const outcomeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('fault'), message: z.string().max(65_536) }),
 ]);
 
+/** What a held-out run needs of the run whose state it measures (PROTOCOL.md §7). */
+const exportSchema = z.strictObject({
+  bytes: countSchema,
+  batchSize: countSchema,
+  seqLen: countSchema,
+  released: z.array(z.tuple([countSchema, countSchema])).max(4_096),
+});
+
 /** `prism_run_manifest.v2` (PROTOCOL.md §4). */
 const manifestSchema = z.strictObject({
   schema: z.literal('prism_run_manifest.v2'),
   provenance: provenanceSchema,
   outcome: outcomeSchema,
   recordDigest: digestSchema.nullable(),
+  stateDigest: digestSchema.nullable(),
+  export: exportSchema.nullable(),
   xzBytes: countSchema,
   metrics: z.strictObject({
     sum_neg_log_likelihood_nats: z.number().nonnegative(),
@@ -74,7 +84,9 @@ const manifestSchema = z.strictObject({
     nan_inf_detected: z.boolean(),
     causality: z.null(),
     blind_mean: z.null(),
-    seed_audit: z.null(),
+    seed_audit: z
+      .strictObject({ elements: countSchema, invariantElements: countSchema, informationBytes: countSchema })
+      .nullable(),
   }),
   compute: z.strictObject({
     parameters: countSchema,

@@ -10,7 +10,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from prism_runner.context import ContractError, ParameterCapError, PrismContext
 from prism_runner.fields import Fields, flag, integer, nested, seconds, text
 from prism_runner.heldout_contestant import answer_frames, load_model, receive_state
 from prism_runner.ranks import Line, Ranks, SharedLine
+from prism_runner.seed_audit import SeedAudit, audit
 from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
 
 CONNECT_SECONDS = 300.0
@@ -53,6 +54,7 @@ class Hello:
     bundle: bytes  # canonical form
     slots: list[Tensor]  # the memory file's parts
     export_state: bool  # the last iterated model's state is wanted at the end
+    seed_audit: bool  # what of the model doesn't depend on the seed is to be reported
     mode: str  # `train`, or `heldOut`: answer frames from a state
     state_bytes: int  # of the state that comes next; held-out only
 
@@ -90,10 +92,12 @@ def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
         if hello.mode == "heldOut":
             answer_frames(load_model(build(places, hello, root, adapter), state), adapter)
             return 0
+        audited = audit_seeds(places, hello, root, adapter) if hello.seed_audit else None
         train(places, hello, root, adapter)
         if hello.export_state:
             adapter.export_state()
-        adapter.say("finish", parameters=adapter.parameters, deterministic=adapter.watch.deterministic)
+        claims = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
+        adapter.say("finish", **claims, seedAudit=audited.as_json() if audited else None)
     except (ChannelClosed, ChannelTimeout):
         return 1  # nobody is left to tell
     except BaseException as error:  # SystemExit too is how submitted code ended
@@ -120,9 +124,10 @@ def take_hello(channel: Channel) -> tuple[Fields, bytes, list[Tensor]]:
 def read_hello(header: Fields, bundle: bytes, slots: list[Tensor]) -> Hello:
     """What it says, on every rank."""
     context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
+    wanted = flag(header, "exportState"), flag(header, "seedAudit")
     mode = "heldOut" if header.get("mode") == "heldOut" else "train"
     state_bytes = integer({"stateBytes": 0, **header}, "stateBytes", 0, LARGEST)
-    return Hello(context, architecture, training, bundle, slots, flag(header, "exportState"), mode, state_bytes)
+    return Hello(context, architecture, training, bundle, slots, *wanted, mode, state_bytes)
 
 
 def unpack(places: Places, raw: bytes) -> None:
@@ -145,6 +150,17 @@ def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
 def build(places: Places, hello: Hello, root: Path, adapter: Adapter) -> Module:
     """Import the architecture alone, and build its model."""
     return open_scripts(places, hello, root, adapter).build_model()
+
+
+def audit_seeds(places: Places, hello: Hello, root: Path, adapter: Adapter) -> SeedAudit | None:
+    """Build with the forced seed and with another one, before anything of the bundle is imported here."""
+    forced = integer(hello.context, "seed", 0, 2**31 - 1)
+
+    def build_with(seed: int) -> Module:
+        determinism.reseed(seed)
+        return build(places, replace(hello, context={**hello.context, "seed": seed}), root, adapter)
+
+    return audit(build_with, (forced, (forced + 1) % 2**31))
 
 
 def open_scripts(places: Places, hello: Hello, root: Path, adapter: Adapter) -> PrismContext:

@@ -24,6 +24,7 @@ class Claims:
 
     parameters: int = 0  # parameters and buffers, the last number claimed
     deterministic: bool = False  # no operation warned that it has no deterministic form
+    seed_audit: Mapping[str, int] | None = None  # what of the model doesn't depend on the seed
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def manifest(
             "nan_inf_detected": ledger is not None and ledger.unusable_batches > 0,
             "causality": None,
             "blind_mean": None,
-            "seed_audit": None,
+            "seed_audit": measured.claims.seed_audit,
         },
         "compute": _compute(measured),
         "deterministic": measured.claims.deterministic,

@@ -17,7 +17,7 @@ import torch
 
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
 from prism_runner.code_length import token_costs
-from prism_runner.fields import FieldError, Fields, choice, flag, integer, text
+from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, text
 from prism_runner.frames import Frame, ask
 from prism_runner.manifest import Claims, Spent
 from prism_runner.memory_file import SLOT_BYTES, SLOTS, SlotReader, create_sealed
@@ -114,6 +114,7 @@ class Session:
             "architecture": {"entrypoint": self.spec.architecture.path, "symbol": self.spec.architecture.symbol},
             "training": {"entrypoint": self.spec.training.path, "symbol": self.spec.training.symbol},
             "exportState": self.state is not None,
+            "seedAudit": self.spec.seed_audit,
         }
         self.channel.send(hello, self.clock.deadline, self.bundle, descriptor)
         os.close(descriptor)  # the mapping stays
@@ -240,7 +241,7 @@ class Session:
         if self.state is not None and self.ledger.rows:
             self._check_parameters(self.state.complete().elements)
         self._claim_parameters(header)
-        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"))
+        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"), seed_audit_claimed(header))
 
     def _check_coverage(self) -> None:
         """A run that predicted nothing is no run."""
@@ -281,6 +282,15 @@ def next_tokens(batch: Batch) -> torch.Tensor:
     targets = torch.zeros(batch.rows, batch.length, dtype=torch.int64)  # (B, T)
     targets[:, :-1] = tokens[:, 1:]
     return targets.view(-1)
+
+
+def seed_audit_claimed(header: Fields) -> Mapping[str, int] | None:
+    """The contestant's own account of its two-seed audit. Raises FieldError."""
+    if header.get("seedAudit") is None:
+        return None
+    claimed = nested(header, "seedAudit")
+    names = ("elements", "invariantElements", "informationBytes")
+    return {name: integer(claimed, name, 0, 2**53 - 1) for name in names}
 
 
 def failure_claimed(header: Fields) -> AttemptFailed:

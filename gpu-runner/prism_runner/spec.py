@@ -58,6 +58,7 @@ class RunSpec:
     backend: str  # `gloo`
     threads: int  # torch threads a process
     export_state: bool  # the last model's state is handed over at the end
+    seed_audit: bool  # the contestant reports what of its model doesn't depend on the seed
 
 
 def parse_spec(raw: bytes) -> RunSpec:
@@ -86,6 +87,7 @@ def parse_spec(raw: bytes) -> RunSpec:
         backend=choice(fields, "backend", ("gloo",)),
         threads=integer(fields, "threads", 1, 1024),
         export_state=flag(fields, "exportState"),
+        seed_audit=flag(fields, "seedAudit"),
     )
 
 

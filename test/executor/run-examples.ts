@@ -100,6 +100,8 @@ export function exampleManifest(recordDigest: string | null, record: RunRecord =
     },
     outcome: { kind: 'completed' } as Record<string, unknown>,
     recordDigest,
+    stateDigest: null,
+    export: null,
     xzBytes: 812,
     metrics: {
       sum_neg_log_likelihood_nats: record.totals.microNats / 1e6,
