@@ -90,8 +90,15 @@ def test_a_build_that_fails_or_never_ends_has_no_audit(monkeypatch: pytest.Monke
 
 
 def test_tensors_of_one_build_only_are_left_out() -> None:
-    other: dict[str, Tensor] = {"b": torch.ones(3), "a": torch.ones(2, 2)}
-    assert compare({"a": torch.ones(4), "c": torch.zeros(0)}, other) == SeedAudit(4, 0, 0)
+    other: dict[str, Tensor] = {"b": torch.ones(3), "a": torch.ones(2, 2), "": torch.tensor([4, 3])}
+    assert compare({"a": WEIGHTS, "c": WEIGHTS, "": torch.tensor([10_000, 10_000])}, other) == SeedAudit(20_000, 0, 0)
+
+
+def test_the_rest_of_a_large_tensor_is_taken_to_be_like_its_beginning() -> None:
+    large = audited(lambda: WEIGHTS.repeat(10, 10)[:, None].expand(-1, 3, -1))
+    assert large.invariant_elements == 3_000_000
+    assert large.information_bytes > 100_000
+    assert audited(lambda: WEIGHTS.new_zeros(2, 500_000)).information_bytes < 10
 
 
 def manifest_of(model: str) -> Any:
