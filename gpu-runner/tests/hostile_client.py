@@ -36,7 +36,8 @@ class Client:
         self.channel.send({"kind": kind, **fields}, time.monotonic() + FAR)
 
     def hear(self) -> Any:
-        return self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})[0]
+        header, self.body = self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})
+        return header
 
     def open(self, batch_size: int = 4, seq_len: int = 64) -> None:
         self.say("open", batchSize=batch_size, seqLen=seq_len, tokenizer=None, parameters=10)
@@ -299,6 +300,36 @@ def rewriting_memory(client: Client) -> None:
             client.map[:] = b"\x7f" * len(client.map)
             frame = client.hear()
     client.finish()
+
+
+def own_tokens(client: Client, positions: int) -> None:
+    """Expects every token again, `positions` at a time in the first batch; spoils each slot as soon as it is taken."""
+    client.open()
+    while (frame := client.next())["kind"] == "frame":
+        while frame["kind"] == "frame":
+            ids = struct.unpack(f"<{len(client.body) // 4}I", client.body)
+            for start in range(0, len(ids), positions):
+                part = ids[start : start + positions]
+                for index, token in enumerate(part):
+                    client.map[index * 1024 : (index + 1) * 1024] = b"".join(
+                        struct.pack("<f", 3.0 * (entry == token)) for entry in range(256)
+                    )
+                client.answer(frame, start=start, count=len(part))
+                client.hear()
+                client.map[: len(part) * 1024] = b"\x7f" * (len(part) * 1024)
+            frame = client.hear()
+        if frame["coveredBytes"] > 1000:
+            break
+    client.finish()
+
+
+def frame_by_frame(client: Client) -> None:
+    own_tokens(client, 256)
+
+
+def position_by_position(client: Client) -> None:
+    """More chunks than the referee has buffers."""
+    own_tokens(client, 1)
 
 
 def after_the_end(client: Client) -> None:
