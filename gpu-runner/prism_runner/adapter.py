@@ -16,7 +16,7 @@ from torch.nn import Module
 from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
 from prism_runner.determinism import WarningWatch
 from prism_runner.fields import Fields
-from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.prediction import ModelState, as_sent, count_parameters, predict
 from prism_runner.ranks import Line
 from prism_runner.state_export import exported_module, pack
 from prism_runner.state_file import LONGEST_PIECE
@@ -35,6 +35,7 @@ class Terms:
     max_parameters: int  # cap on realised parameters and buffer elements
     device: str
     tokenizer: str  # the stream's, which the manifest named
+    vocab: int  # V of the stream's tokenizer
     rank: int = 0  # of this process; only rank 0 sends logits
     world_size: int = 1  # processes that share a batch's rows
 
@@ -87,8 +88,15 @@ class Adapter:
                 f"{self.parameters} parameters and buffer elements, the cap is {self._terms.max_parameters}"
             )
 
+    def reference_tokenizer(self, name: str) -> ReferenceTokenizer:
+        """The handle of that name. Raises ContractError."""
+        known = {**VOCAB, self._terms.tokenizer: self._terms.vocab}
+        if name not in known:
+            raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(known)}")
+        return ReferenceTokenizer(name, known[name])
+
     def batches(
-        self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None
+        self, model: Module, batch_size: int, seq_len: int, tokenizer: ReferenceTokenizer | None, reuse_forward: bool
     ) -> Iterator[PrismBatch]:
         """Open an iterator, at once; the one before it is dead. Raises ContractError when the referee refuses."""
         if not isinstance(model, Module):
@@ -109,36 +117,47 @@ class Adapter:
         answer, _ = self.hear("opened", "refused")
         if answer["kind"] == "refused":
             raise ContractError(str(answer["reason"]))
-        return self._iterate(model, self._iterators)
+        return self._iterate(model, self._iterators, bool(reuse_forward))
 
-    def _iterate(self, model: Module, iterator: int) -> Iterator[PrismBatch]:
+    def _iterate(self, model: Module, iterator: int, reuse_forward: bool) -> Iterator[PrismBatch]:
         while True:
             if iterator != self._iterators:
                 raise ContractError("this iterator is dead: iter_train_batches was called again")
-            batch = self._next_batch(model)
+            batch = self._next_batch(model, reuse_forward)
             if batch is None:
                 return
             yield batch
+            del batch  # and with it the graph of its logits, once the loop has let go of it
 
-    def _next_batch(self, model: Module) -> PrismBatch | None:
+    def _next_batch(self, model: Module, reuse_forward: bool) -> PrismBatch | None:
         """Answer frames until the batch is released; None at the end of the stream."""
         self.say("next")
         state: ModelState | None = None
-        tokens = torch.empty(0)
+        tokens, logits = torch.empty(0), None
         while True:
             header, body = self.hear("frame", "release", "end")
             if header["kind"] == "end":
                 return None
             state = state or ModelState(model)
+            if header["kind"] == "release" and reuse_forward:
+                own = None if logits is None else self._own_rows(logits)
+                return PrismBatch(self._own_rows(tokens), float(str(header["progress"])), own)
             state.put_back()
             if header["kind"] == "release":
-                rows = tokens.tensor_split(self._terms.world_size)[self._terms.rank]
-                return PrismBatch(rows, float(str(header["progress"])))
+                return PrismBatch(self._own_rows(tokens), float(str(header["progress"])), None)
+            logits = None  # any frame may be the true one, but only the newest: the graph before it goes
             shape = (int(str(header["rows"])), int(str(header["length"])))
             tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
-            logits = predict(model, tokens.clone(), int(str(header["vocab"])))  # it may write into what it gets
+            vocab = int(str(header["vocab"]))
+            logits = predict(model, tokens.clone(), vocab, reuse_forward)  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
-            self.send_logits(int(str(header["id"])), logits)
+            self.send_logits(int(str(header["id"])), as_sent(logits))
+
+    def _own_rows(self, rows: Tensor) -> Tensor:
+        """This process's share."""
+        if self._terms.world_size == 1:
+            return rows  # itself: a view would be another node of the graph
+        return rows.tensor_split(self._terms.world_size)[self._terms.rank]
 
     @property
     def device(self) -> str:
@@ -165,10 +184,3 @@ class Adapter:
             self.say("logits", id=frame, dtype=dtype, start=start, count=part.shape[0], slot=slot)
         for _ in range(-(-flat.shape[0] // step) - taken):
             self.hear("took")
-
-
-def reference_tokenizer(name: str) -> ReferenceTokenizer:
-    """The handle of that name. Raises ContractError."""
-    if name not in VOCAB:
-        raise ContractError(f"there is no tokenizer {name!r}; there are {', '.join(VOCAB)}")
-    return ReferenceTokenizer(name, VOCAB[name])

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from prism_runner import bundle, determinism
-from prism_runner.adapter import Adapter, Terms, reference_tokenizer
+from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
 from prism_runner.fields import Fields, flag, integer, nested, seconds, text
@@ -83,6 +83,7 @@ def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
         max_parameters=integer(hello.context, "maxParameters", 1, LARGEST),
         device=text(hello.context, "device"),
         tokenizer=text(hello.context, "tokenizer"),
+        vocab=integer(hello.context, "vocabSize", 1, LARGEST),
         rank=RANK,
         world_size=integer(hello.context, "worldSize", 1, 64),
     )
@@ -206,7 +207,7 @@ def make_context(
         is_resume=False,
         attempt=1,
         _build_model=build_model,
-        _reference_tokenizer=reference_tokenizer,
+        _reference_tokenizer=adapter.reference_tokenizer,
         _batches=adapter.batches,
     )
 

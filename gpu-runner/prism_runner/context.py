@@ -19,7 +19,7 @@ class ParameterCapError(ContractError):
 class ReferenceTokenizer:
     """A handle on one of the challenge's tokenizers. The referee tokenises; it knows the handle by its name."""
 
-    name: str  # `bytes` or `gpt2`
+    name: str  # `bytes`, `gpt2`, or the bundle path of its own
     vocab_size: int  # V
 
 
@@ -30,6 +30,7 @@ class PrismBatch:
     tokens: Tensor  # (B, T) int64, on ctx.device; each row begins with the last token of the lane's previous row.
     # With several processes, this one's share of the rows: (B / world_size, T).
     progress: float  # covered share of the stream once this batch is charged, 0 … 1: what a schedule should follow
+    logits: Tensor | None = None  # with `reuse_forward`: the model's own output (B, T, V) for `tokens`, with its graph
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class PrismContext:
     attempt: int  # 1, whatever the attempt or rerun
     _build_model: Callable[["PrismContext"], Module] = field(repr=False)
     _reference_tokenizer: Callable[[str], ReferenceTokenizer] = field(repr=False)
-    _batches: Callable[[Module, int, int, ReferenceTokenizer | None], Iterator[PrismBatch]] = field(repr=False)
+    _batches: Callable[[Module, int, int, ReferenceTokenizer | None, bool], Iterator[PrismBatch]] = field(repr=False)
 
     @property
     def sequence_length(self) -> int:
@@ -84,10 +85,17 @@ class PrismContext:
         batch_size: int = 8,
         seq_len: int | None = None,
         tokenizer: ReferenceTokenizer | None = None,
+        reuse_forward: bool = False,
     ) -> Iterator[PrismBatch]:
         """Batches in the challenge's order, single pass; `model` has predicted each of them before it is yielded.
 
         16 <= seq_len <= 512, bounded batch_size * seq_len. A later call continues where the stream stands and ends
         the earlier iterator. `model(tokens)` must return a tensor (B, T, V). Raises ContractError.
+
+        The model predicts under no_grad and eval(), and its state is put back. With `reuse_forward` it predicts in the
+        mode that the loop left it in, with autograd, and `batch.logits` spares the loop its own forward: the same
+        input must then give the same output twice (dropout does: the generators are put back), and what the forward
+        changes in buffers and generators stays.
         """
-        return self._batches(model, batch_size, self.max_seq_len if seq_len is None else seq_len, tokenizer)
+        length = self.max_seq_len if seq_len is None else seq_len
+        return self._batches(model, batch_size, length, tokenizer, reuse_forward)

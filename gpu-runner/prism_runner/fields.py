@@ -4,7 +4,6 @@ In a run spec it is our fault; in a contestant's message it is a contract violat
 """
 
 import json
-import math
 from collections.abc import Mapping
 
 Fields = Mapping[str, object]
@@ -41,9 +40,19 @@ def integer(fields: Fields, name: str, low: int, high: int) -> int:
 
 def seconds(fields: Fields, name: str) -> float:
     """A finite, positive number of seconds."""
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+    value = number(fields, name, 0, 1e9)
+    if value == 0:
         raise FieldError(f"{name} must be a positive number of seconds")
+    return value
+
+
+def number(fields: Fields, name: str, low: float, high: float) -> float:
+    """A number with low <= value <= high."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError(f"{name} must be a number")
+    if not low <= value <= high:
+        raise FieldError(f"{name} must be between {low:g} and {high:g}")
     return float(value)
 
 

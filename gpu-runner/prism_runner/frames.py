@@ -31,19 +31,23 @@ class Chunk:
     start: int  # first position, row-major in (B, T)
     count: int  # positions
     dtype: str  # `float32` or `bfloat16`, the same in a whole frame
-    data: memoryview  # (count, V) in that dtype; valid until the next chunk is asked for
+    data: memoryview  # (count, V) in that dtype; valid until BUFFERS later chunks
 
 
-def ask(
+def ask(channel: Channel, frame: Frame, vocab: int, deadline: float) -> None:
+    """Send the question: the same form whatever the frame is. Raises what `send` raises."""
+    header = {"kind": "frame", "id": frame.id, "rows": frame.rows, "length": frame.length, "vocab": vocab}
+    channel.send(header, deadline, frame.tokens)
+
+
+def answer(
     channel: Channel, slots: SlotReader, receive: Callable[[float], Fields], frame: Frame, vocab: int, deadline: float
 ) -> Iterator[Chunk]:
-    """Send the frame and yield its logits, every position once and in order.
+    """The logits of a frame that was asked, every position once and in order.
 
     `took` is sent before a chunk is yielded: the contestant fills the other slot while this one is judged.
     Raises ChannelViolation for any other message, and what `receive` and `send` raise.
     """
-    question = {"kind": "frame", "id": frame.id, "rows": frame.rows, "length": frame.length, "vocab": vocab}
-    channel.send(question, deadline, frame.tokens)
     positions = frame.rows * frame.length
     start, dtype = 0, ""
     while start < positions:

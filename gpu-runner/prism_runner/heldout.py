@@ -79,7 +79,7 @@ class Measuring:
         spec, held_out = self._spec, self._held_out
         self._state = checked_state(self._places.attempt / "in" / STATE_NAME, held_out.state_digest)
         self._bundle = checked_bundle(self._places, spec)
-        encode = load_tokenizer(spec.tokenizer, self._places.tokenizers, spec.tokenizers_digest)
+        encode = load_tokenizer(spec.tokenizer, self._places.tokenizers, spec.tokenizers_digest, self._bundle)
         self._text = load_text(self._places.data, spec, held_out, encode)
         questions = cut_into_frames(self._text, held_out)
         trained: list[MicroNats] = []

@@ -7,7 +7,7 @@ from torch.nn import Module
 
 from prism_runner.adapter import PATIENCE_SECONDS, Adapter
 from prism_runner.channel import Channel
-from prism_runner.prediction import ModelState, predict
+from prism_runner.prediction import ModelState, as_sent, predict
 from prism_runner.state_export import unpack_into
 from prism_runner.state_file import LONGEST_PIECE
 
@@ -43,4 +43,5 @@ def answer_frames(model: Module, adapter: Adapter) -> None:
         before.put_back()
         shape = (int(str(header["rows"])), int(str(header["length"])))
         tokens = torch.frombuffer(body, dtype=torch.int32).to(adapter.device, torch.int64).view(shape)
-        adapter.send_logits(int(str(header["id"])), predict(model, tokens, int(str(header["vocab"]))))
+        logits = predict(model, tokens, int(str(header["vocab"])), reuse_forward=False)
+        adapter.send_logits(int(str(header["id"])), as_sent(logits))

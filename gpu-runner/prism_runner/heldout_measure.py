@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prism_runner.code_length import token_costs, uniform_cost
+from prism_runner.decoys import Ints, decoy_cuts, decoy_tokens
 from prism_runner.frames import Chunk
-from prism_runner.heldout_decoys import decoys
 from prism_runner.heldout_session import HeldOutSession
 from prism_runner.heldout_spec import HeldOut
 from prism_runner.heldout_text import HeldOutText
-from prism_runner.session import DTYPES, next_tokens
+from prism_runner.judge import DTYPES, next_tokens, predicted_positions
 from prism_runner.stream import Batch, LaneReader, TokenStream
 
 EXCEEDING_ROWS = 2  # one row may differ by an accident of arithmetic
@@ -56,7 +56,7 @@ def answer_true_rows(questions: Questions, costs: list[MicroNats]) -> Callable[[
 
     def put(session: HeldOutSession) -> None:
         for batch in questions.batches:
-            targets = next_tokens(batch)
+            targets = next_tokens(true_tokens(batch))
             micro_nats = torch.empty(batch.rows * batch.length, dtype=torch.int64)
             for chunk in session.ask(batch.rows, batch.length, batch.tokens):
                 span = slice(chunk.start, chunk.start + chunk.count)
@@ -84,12 +84,13 @@ def answer_with_cuts(
 
     def put(session: HeldOutSession) -> None:
         for number, (batch, claimed) in enumerate(zip(questions.batches, claims, strict=True)):
+            key, vocab, true = held_out.cut_key, questions.stream.vocab, true_tokens(batch)
             exceeding = numpy.zeros(batch.rows, dtype=bool)
-            for decoy in decoys(held_out.cut_key, number, batch, questions.stream.vocab, frames):
-                asked = numpy.arange(batch.rows) * batch.length + decoy.cuts - 1  # logits there predict the cut's token
-                answers = session.ask(batch.rows, batch.length, decoy.tokens)
-                blind = blind_costs(answers, asked, next_tokens(batch), questions.stream.vocab)
-                claim = claimed[numpy.arange(batch.rows), decoy.cuts - 1]
+            for frame, cuts in enumerate(decoy_cuts(key, number, frames, *true.shape)):
+                asked = numpy.arange(batch.rows) * batch.length + cuts - 1  # logits there predict the cut's token
+                tokens = decoy_tokens(key, number, frame, vocab, cuts, true).astype("<u4").tobytes()
+                blind = blind_costs(session.ask(batch.rows, batch.length, tokens), asked, next_tokens(true), vocab)
+                claim = claimed[numpy.arange(batch.rows), cuts - 1]
                 exceeding |= abs(blind - claim) > held_out.equality_bound
                 witnessed.cuts += batch.rows
             witnessed.exceeding_rows += int(exceeding.sum())
@@ -98,6 +99,11 @@ def answer_with_cuts(
             session.advance()
 
     return put
+
+
+def true_tokens(batch: Batch) -> Ints:
+    """(B, T) as the stream has them."""
+    return numpy.frombuffer(batch.tokens, dtype="<u4").astype(numpy.int64).reshape(batch.rows, batch.length)
 
 
 def blind_costs(answers: Iterator[Chunk], asked: MicroNats, targets: Tensor, vocab: int) -> MicroNats:
@@ -123,8 +129,7 @@ def by_unit(questions: Questions, text: HeldOutText, costs: list[MicroNats]) -> 
     sizes = numpy.zeros(text.units, dtype=numpy.int64)
     token_bytes = numpy.diff(numpy.asarray(text.stream.byte_ends, dtype=numpy.int64))
     for batch, cost in zip(questions.batches, costs, strict=True):
-        ends = numpy.array([stop for _, stop in batch.charged])  # a row's tokens are the last of its lane's span
-        tokens = ends[:, None] - (batch.length - 1) + numpy.arange(batch.length - 1)  # (B, T - 1)
+        tokens = predicted_positions(batch)  # (B, T - 1)
         numpy.add.at(micro_nats, text.owners[tokens], cost)
         numpy.add.at(sizes, text.owners[tokens], token_bytes[tokens])
     return micro_nats, sizes

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
 from prism_runner.fields import FieldError, Fields, integer
-from prism_runner.frames import Chunk, Frame, ask
+from prism_runner.frames import Chunk, Frame, answer, ask
 from prism_runner.memory_file import SLOT_BYTES, SLOTS, SlotReader, create_sealed
 from prism_runner.outcome import AttemptFailed, AttemptLost
 from prism_runner.session import BYE_SECONDS, PROTOCOL, Announce, failure_claimed
@@ -72,7 +72,8 @@ class HeldOutSession:
         frame = Frame(self._frames, rows, length, tokens)
         deadline = min(time.monotonic() + self._spec.limits.frame_seconds, self._ends)
         self._announce("frameStart", {"id": frame.id})
-        yield from ask(self._channel, self._slots, self._receive, frame, self._opening.vocab, deadline)
+        ask(self._channel, frame, self._opening.vocab, deadline)
+        yield from answer(self._channel, self._slots, self._receive, frame, self._opening.vocab, deadline)
         self._announce("frameEnd", {"id": frame.id})
 
     def advance(self) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from prism_runner.code_length import MICRO_NATS, uniform_cost
+from prism_runner.cuts import CutLog, Sums
 from prism_runner.outcome import Outcome
 from prism_runner.record import Ledger, Totals
 from prism_runner.spec import RunSpec
 from prism_runner.stream import Span
-from prism_runner.tokenizers import VOCAB
 
 MOST_POINTS = 500
 
@@ -52,7 +52,8 @@ class Export:
 class Measured:
     """All that a manifest says of the run itself."""
 
-    ledger: Ledger | None  # None: the stream was never loaded
+    ledger: Ledger | None  # None: nobody connected
+    cuts: CutLog | None  # None with the ledger
     totals: Totals | None  # None with the ledger
     claims: Claims  # of the contestant
     spent: Spent  # seconds
@@ -60,29 +61,31 @@ class Measured:
     export: Export | None = None  # of a completed run that was asked for its state
 
 
-def manifest(
-    spec: RunSpec, outcome: Outcome, measured: Measured, record_digest: str | None, xz_bytes: int
-) -> dict[str, object]:
+@dataclass(frozen=True)
+class Digests:
+    """SHA-256 of the files beside the manifest; None: there is no such file."""
+
+    record: str | None = None
+    cuts: str | None = None
+    state: str | None = None
+
+
+def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Digests, xz_bytes: int) -> dict[str, object]:
     """The manifest as JSON values."""
-    ledger, vocab = measured.ledger, VOCAB[spec.tokenizer]
-    step0 = _nats_a_token(ledger, 0, vocab) if ledger and ledger.rows else None
+    ledger = measured.ledger
+    step0 = _nats_a_token(ledger, 0) if ledger and ledger.rows else None
     return {
         "schema": "prism_run_manifest.v2",
         "provenance": provenance(spec),
         "outcome": outcome.as_json(),
-        "recordDigest": record_digest,
-        "stateDigest": measured.export.digest if measured.export else None,
+        "recordDigest": digests.record,
+        "cutsDigest": digests.cuts,
+        "stateDigest": digests.state,
         "export": _export(measured.export),
         "xzBytes": xz_bytes,
-        "metrics": _metrics(measured, step0, vocab),
+        "metrics": _metrics(measured, step0),
         "heldout": None,
-        "anti_cheat": {
-            "step0_anomaly": step0 is not None and step0 < 0.5 * math.log(vocab),
-            "nan_inf_detected": ledger is not None and ledger.unusable_batches > 0,
-            "causality": None,
-            "blind_mean": None,
-            "seed_audit": measured.claims.seed_audit,
-        },
+        "anti_cheat": _anti_cheat(measured, step0),
         "compute": _compute(measured),
         "deterministic": measured.claims.deterministic,
         "stoppedByClock": measured.stopped_by_clock,
@@ -92,6 +95,29 @@ def manifest(
             "lower_is_better": True,
             "miner_reported_ignored": True,
         },
+    }
+
+
+def _anti_cheat(measured: Measured, step0: float | None) -> Mapping[str, object]:
+    """What the referee noticed; sums over all cuts are raw, the tests are made from the cuts' document."""
+    ledger, cuts = measured.ledger, measured.cuts
+    sums = cuts.sums() if cuts else Sums(0, 0, 0)
+    return {
+        "step0_anomaly": ledger is not None and step0 is not None and step0 < 0.5 * math.log(ledger.stream.vocab),
+        "nan_inf_detected": ledger is not None and ledger.unusable_batches > 0,
+        "causality": {
+            "cuts": cuts.count if cuts else 0,
+            "exceeding": cuts.exceeding if cuts else 0,
+            "worst": cuts.worst.as_json() if cuts and cuts.worst else None,
+        },
+        "blind_mean": {
+            "frames": len(cuts.batches) if cuts else 0,
+            "cuts": cuts.count if cuts else 0,
+            "blindMicroNats": sums.blind,
+            "claimedMicroNats": sums.claimed,
+            "baselineMicroNats": sums.baseline,
+        },
+        "seed_audit": measured.claims.seed_audit,
     }
 
 
@@ -138,7 +164,7 @@ def _export(export: Export | None) -> Mapping[str, object] | None:
     }
 
 
-def _metrics(measured: Measured, step0: float | None, vocab: int) -> Mapping[str, object]:
+def _metrics(measured: Measured, step0: float | None) -> Mapping[str, object]:
     ledger, total = measured.ledger, measured.totals
     indices = curve_indices(len(ledger.rows)) if ledger else []
     return {
@@ -146,7 +172,7 @@ def _metrics(measured: Measured, step0: float | None, vocab: int) -> Mapping[str
         "covered_bytes": total.covered_bytes if total else 0,
         "predicted_tokens": total.predicted_tokens if total else 0,
         "step0_loss": step0,
-        "online_loss": [_nats_a_token(ledger, index, vocab) for index in indices] if ledger else [],
+        "online_loss": [_nats_a_token(ledger, index) for index in indices] if ledger else [],
         "covered_bytes_cumulative": [ledger.covered_bytes[index] for index in indices] if ledger else [],
     }
 
@@ -158,10 +184,10 @@ def curve_indices(batches: int) -> list[int]:
     return [point * (batches - 1) // (MOST_POINTS - 1) for point in range(MOST_POINTS)]
 
 
-def _nats_a_token(ledger: Ledger, index: int, vocab: int) -> float:
-    """Mean cost of a batch's predicted tokens; its lane-first tokens, which nobody predicted, are left out."""
-    predicted = ledger.micro_nats[index] - ledger.first_tokens[index] * uniform_cost(vocab)
-    return predicted / (ledger.rows[index] * (ledger.lengths[index] - 1)) / MICRO_NATS
+def _nats_a_token(ledger: Ledger, index: int) -> float:
+    """Mean cost of a batch's scored tokens; its lane-first tokens, which nobody predicted, are left out."""
+    scored = ledger.micro_nats[index] - ledger.first_tokens[index] * uniform_cost(ledger.stream.vocab)
+    return scored / (ledger.scored_rows[index] * (ledger.lengths[index] - 1)) / MICRO_NATS
 
 
 def _compute(measured: Measured) -> Mapping[str, object]:

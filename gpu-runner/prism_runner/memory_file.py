@@ -10,6 +10,7 @@ import os
 
 SLOTS = 2  # the contestant fills one while the referee reads the other
 SLOT_BYTES = 4 << 20
+BUFFERS = 16  # what the referee has copied out and not yet judged
 
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
@@ -27,11 +28,13 @@ class SlotReader:
 
     def __init__(self, descriptor: int) -> None:
         self._shared = memoryview(mmap.mmap(descriptor, SLOTS * SLOT_BYTES, mmap.MAP_SHARED, mmap.PROT_READ))
-        self._private = memoryview(bytearray(SLOT_BYTES))
+        self._private = [memoryview(bytearray(SLOT_BYTES)) for _ in range(BUFFERS)]
+        self._next = 0  # the buffer that was filled longest ago
 
     def copy_out(self, slot: int, size: int) -> memoryview:
-        """The first `size` bytes of a slot, out of reach; valid until the next call. 0 <= slot < SLOTS."""
+        """The first `size` bytes of a slot, out of reach; valid until BUFFERS later calls. 0 <= slot < SLOTS."""
         start = slot * SLOT_BYTES
-        private = self._private[:size]
+        private = self._private[self._next][:size]
+        self._next = (self._next + 1) % BUFFERS
         private[:] = self._shared[start : start + size]
         return private

@@ -32,7 +32,7 @@ def checked_shape(header: Fields, spec: RunSpec, stream_tokens: int) -> tuple[in
     """B and T of an `open` that keeps within the contract. Raises FieldError, which names the bound."""
     tokenizer = header.get("tokenizer")
     if tokenizer is not None and tokenizer != spec.tokenizer:
-        named = text(header, "tokenizer", 64)
+        named = text(header, "tokenizer", 4096)
         raise FieldError(f"tokenizer {named!r} differs from the manifest's, {spec.tokenizer!r}")
     try:
         seq_len = integer(header, "seqLen", SMALLEST_SEQ_LEN, spec.limits.max_seq_len)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from prism_runner.fields import well_formed
 
-Verdict = Literal["contract", "exception", "parameterCap", "nan", "timeout"]
+Verdict = Literal["contract", "exception", "parameterCap", "nan", "causality", "timeout"]
 
 
 class AttemptFailed(Exception):

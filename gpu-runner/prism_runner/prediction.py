@@ -1,9 +1,12 @@
-"""One prediction by the submitted model, and the state that it must not change.
+"""One prediction by the submitted model, and the state that asking for it must not change.
 
 Theory of operation. State is taken before a batch's first frame and put back before every frame and at the release:
 torch, numpy and random generators, registered buffers by reference and value, training flags. It is put back by
 replacing, never by writing into a buffer: a buffer may be part of a graph whose backward is still to come.
 A buffer whose value is unchanged comes back as the same tensor, others as a copy of what they were.
+
+With `reuse_forward` the loop trains on the prediction itself, so the model predicts as the loop left it: its own mode,
+with autograd. Every frame begins with the same state, hence the same dropout masks; what the true frame leaves stays.
 
 Does not cover: private torch.Generators, plain attributes, and buffers that didn't exist when the state was taken.
 """
@@ -25,6 +28,7 @@ class ModelState:
 
     def __init__(self, model: Module) -> None:
         self._torch = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
         self._numpy: dict[str, Any] = numpy.random.get_state(legacy=False)
         self._python = random.getstate()
         self._flags = [(module, module.training) for module in model.modules()]
@@ -40,6 +44,7 @@ class ModelState:
     def put_back(self) -> None:
         """Bring everything back to that moment; may be called any number of times."""
         torch.set_rng_state(self._torch)
+        torch.cuda.set_rng_state_all(self._cuda)
         numpy.random.set_state(self._numpy)
         random.setstate(self._python)
         for module, training in self._flags:
@@ -55,24 +60,29 @@ class ModelState:
         return copies.setdefault(id(buffer), value.clone())
 
 
-def predict(model: Module, tokens: Tensor, vocab: int) -> Tensor:
-    """Logits (B, T, V) of the model for tokens (B, T), under no_grad and eval(). Raises ContractError.
+def predict(model: Module, tokens: Tensor, vocab: int, reuse_forward: bool) -> Tensor:
+    """The model's output (B, T, V) for tokens (B, T). Raises ContractError for anything else, integers and complex too.
 
-    float32 and bfloat16 are passed on as they are; float64 and float16 become float32, others are refused.
+    Under no_grad and eval(); to be reused, in the mode that the model is in, with its graph.
     """
-    model.eval()
-    with torch.no_grad():
+    if not reuse_forward:
+        model.eval()
+    with torch.set_grad_enabled(reuse_forward):
         logits = model(tokens)
     if not isinstance(logits, Tensor):
         raise ContractError(f"the model returned {type(logits).__name__}; it must return a tensor (B, T, V)")
     wanted = (*tokens.shape, vocab)
     if tuple(logits.shape) != wanted:
         raise ContractError(f"the model returned a tensor of shape {tuple(logits.shape)}; it must be {wanted}")
-    if logits.dtype in (torch.float64, torch.float16):
-        return logits.detach().to(torch.float32)
-    if logits.dtype not in (torch.float32, torch.bfloat16):
+    if not logits.is_floating_point() or logits.element_size() == 1:
         raise ContractError(f"the model returned {logits.dtype}; it must be float32 or bfloat16")
-    return logits.detach()
+    return logits
+
+
+def as_sent(logits: Tensor) -> Tensor:
+    """Logits without their graph, in a type that the referee takes: bfloat16 as it is, others as float32."""
+    plain = logits.detach()
+    return plain if plain.dtype in (torch.float32, torch.bfloat16) else plain.to(torch.float32)
 
 
 def count_parameters(model: Module) -> int:

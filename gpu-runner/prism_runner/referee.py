@@ -1,4 +1,4 @@
-"""The referee: owns the data, the clock and the arithmetic; never imports submitted code; writes record and manifest.
+"""The referee: owns data, clock and arithmetic; never imports submitted code; writes record, cuts and manifest.
 
 It opens no path that the contestant can write, and believes nothing that the contestant says but the logits' bytes.
 """
@@ -15,12 +15,14 @@ from pathlib import Path
 import torch
 
 from prism_runner import canonical_json
+from prism_runner.baseline import baseline_costs
 from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
-from prism_runner.manifest import Claims, Export, Measured, Spent, manifest
+from prism_runner.judge import Judge
+from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
-from prism_runner.record import Identity, Ledger, Remainder, record_pieces, totals
+from prism_runner.record import Identity, Remainder, record_pieces, totals
 from prism_runner.session import Session
 from prism_runner.shards import load_stream_bytes
 from prism_runner.spec import RunSpec, parse_spec
@@ -30,6 +32,7 @@ from prism_runner.synced_files import publish
 from prism_runner.tokenizers import load_tokenizer
 
 RECORD_NAME = "record.json"
+CUTS_NAME = "cuts.json"
 MANIFEST_NAME = "prism_run_manifest.v2.json"
 MOST_RELEASED_SPANS = 4096
 
@@ -65,7 +68,7 @@ def run(places: Places) -> int:
     try:
         bundle = checked_bundle(places, spec)
         attempt.xz_bytes = xz_bytes(bundle)
-        load_stream(attempt)
+        load_stream(attempt, bundle)
         converse(attempt, bundle)
         outcome = Outcome("completed")
     except Exception as error:  # outcome_of keeps ours and theirs apart
@@ -85,10 +88,10 @@ def checked_bundle(places: Places, spec: RunSpec) -> bytes:
     return bundle
 
 
-def load_stream(attempt: Attempt) -> None:
+def load_stream(attempt: Attempt, bundle: bytes) -> None:
     """Verify the locked files, order and cut the documents, tokenise once."""
     spec, places = attempt.spec, attempt.places
-    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest)
+    encode = load_tokenizer(spec.tokenizer, places.tokenizers, spec.tokenizers_digest, bundle)
     raw = load_stream_bytes(places.data, spec.data_digest, "train", spec.season_secret, spec.stream_bytes)
     attempt.stream = encode(raw)
 
@@ -97,13 +100,14 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     """Accept the one contestant and serve it until it is done."""
     if attempt.stream is None:
         raise ValueError("there is no stream to serve")
+    judge = Judge(attempt.spec, attempt.stream, baseline_costs(attempt.stream))
     listener = Listener(attempt.places.channel)
     announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
     channel = listener.accept(attempt.spec.limits.connect_seconds)
     announce("connected", {})
     spec, stream = attempt.spec, attempt.stream
     state = StateFile(attempt.out, spec.limits.max_state_bytes) if spec.export_state else None
-    attempt.session = Session(channel, spec, stream, bundle, announce, Ledger(stream), state)
+    attempt.session = Session(channel, spec, stream, bundle, announce, judge, state)
     attempt.session.run()
 
 
@@ -114,9 +118,9 @@ def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:
     return Remainder(tokens, stream.bytes_of(spans), tokens * uniform_cost(stream.vocab))
 
 
-def exported(session: Session, stream: TokenStream, completed: bool) -> Export | None:
+def exported(session: Session, completed: bool) -> Export | None:
     """Keep the exported state if the attempt is complete, else remove what came of it."""
-    state = session.state
+    state, stream = session.state, session.stream
     if state is None:
         return None
     if not completed or state.exported is None:
@@ -130,23 +134,29 @@ def exported(session: Session, stream: TokenStream, completed: bool) -> Export |
 
 
 def write_results(attempt: Attempt, outcome: Outcome) -> None:
-    """The record and state of a completed run, then the manifest of any: a manifest that exists is whole."""
-    out = attempt.out
-    session, stream = attempt.session, attempt.stream
-    if session is None or stream is None:
-        measured, digest = Measured(None, None, Claims(), Spent(), stopped_by_clock=False), None
-    else:
-        completed = outcome.kind == "completed"
-        remainder = remainder_of(session.lanes, stream) if completed else Remainder(0, 0, 0)
-        total = totals(session.ledger, stream, remainder)
-        export = exported(session, stream, completed)
-        measured = Measured(session.ledger, total, session.claims, session.spent(), session.stopped_by_clock, export)
-        session.ledger.groups.close()
-        identity = Identity(attempt.spec.code_hash, attempt.spec.seed, attempt.spec.tokenizer)
-        pieces = record_pieces(identity, stream, session.ledger, remainder)
-        digest = write_synced(out, RECORD_NAME, pieces) if completed else None
-    facts = manifest(attempt.spec, outcome, measured, digest, attempt.xz_bytes)
-    write_synced(out, MANIFEST_NAME, [canonical_json.encode(facts)])
+    """Record, cuts and state where there are any, then the manifest, last: one that exists is whole."""
+    measured, digests = Measured(None, None, None, Claims(), Spent(), stopped_by_clock=False), Digests()
+    if attempt.session is not None:
+        measured, digests = write_measured(attempt.spec, attempt.session, outcome, attempt.out)
+    facts = manifest(attempt.spec, outcome, measured, digests, attempt.xz_bytes)
+    write_synced(attempt.out, MANIFEST_NAME, [canonical_json.encode(facts)])
+
+
+def write_measured(spec: RunSpec, session: Session, outcome: Outcome, out: Path) -> tuple[Measured, Digests]:
+    """What a run that has begun leaves: a record if it was completed, cuts also where they convict."""
+    ledger, cuts = session.judge.ledger, session.judge.cuts
+    completed = outcome.kind == "completed"
+    remainder = remainder_of(session.lanes, session.stream) if completed else Remainder(0, 0, 0)
+    record_digest = cuts_digest = None
+    if completed:
+        ledger.groups.close()
+        identity = Identity(spec.code_hash, spec.seed, spec.tokenizer, spec.rows.fraction)
+        record_digest = write_synced(out, RECORD_NAME, record_pieces(identity, ledger, remainder))
+    if completed or outcome.verdict == "causality":
+        cuts_digest = write_synced(out, CUTS_NAME, cuts.pieces())
+    export, total = exported(session, completed), totals(ledger, remainder)
+    measured = Measured(ledger, cuts, total, session.claims, session.spent(), session.stopped_by_clock, export)
+    return measured, Digests(record_digest, cuts_digest, export.digest if export else None)
 
 
 def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:

@@ -4,39 +4,38 @@
 
 Theory of operation. The contestant is hostile from `ready` on. Whatever it does ends as AttemptFailed or AttemptLost:
 a message out of order is `contract`, silence is `timeout`, a closed channel is lost. What goes wrong before `ready` is
-ours, since no submitted code has run. Batches are drawn, judged and counted here; the contestant hears progress only.
+ours, since no submitted code has run. Batches are drawn and asked about here; the contestant hears progress only.
+Answers are copied out as they come and judged while the contestant computes its next frame or trains: whatever is due
+then is done, in order, before the next message is read.
 """
 
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-import torch
+from functools import partial
 
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
-from prism_runner.code_length import token_costs
 from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, text
-from prism_runner.frames import Frame, ask
+from prism_runner.frames import Chunk, Frame, answer, ask
+from prism_runner.judge import Judge
 from prism_runner.manifest import Claims, Spent
-from prism_runner.memory_file import SLOT_BYTES, SLOTS, SlotReader, create_sealed
+from prism_runner.memory_file import BUFFERS, SLOT_BYTES, SLOTS, SlotReader, create_sealed
 from prism_runner.opening import checked_shape, context_values
 from prism_runner.outcome import AttemptFailed, AttemptLost
-from prism_runner.record import Ledger
 from prism_runner.spec import RunSpec
 from prism_runner.state_file import LONGEST_PIECE, StateFile
 from prism_runner.stream import Batch, LaneReader, TokenStream
 
 PROTOCOL = 1
-UNUSABLE_BATCHES_ALLOWED = 3
-MOST_BATCHES = 2_000_000  # bounds the record; an honest run has a hundredth of it
+MOST_BATCHES = 1_000_000  # bounds the record; an honest run has a hundredth of it
 LONGEST_CLAIM_BYTES = 4096
 LAST_WORDS_SECONDS = 10.0  # for `failed` after a refusal
 BYE_SECONDS = 1.0  # for room in the socket
 
 BODIES = {"state": LONGEST_PIECE}
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 Announce = Callable[[str, Mapping[str, object]], None]
 
@@ -62,7 +61,7 @@ class Session:
     stream: TokenStream  # what is predicted
     bundle: bytes  # canonical form, passed on unread
     announce: Announce  # progress for people and the executor's clocks
-    ledger: Ledger  # what is charged
+    judge: Judge  # what the answers cost, and what they gave away
     state: StateFile | None = None  # where the exported state goes; None: it isn't asked for
     clock: Clock = field(default_factory=Clock)
     claims: Claims = field(default_factory=Claims)
@@ -70,8 +69,11 @@ class Session:
 
     def __post_init__(self) -> None:
         self.lanes = LaneReader(self.stream)
+        self._due: deque[Callable[[], None]] = deque()  # judging of what has been copied out
         self.batch_size, self.seq_len = 0, 0  # B and T of the iterator; 0: no iterator yet
         self._frames_asked = 0
+        self._batches = 0
+        self._covered_bytes = 0  # of all batches released
         self._released = 0.0  # when the last batch was released; 0: the contestant isn't training on one
         self._phase = "setup"
 
@@ -141,6 +143,7 @@ class Session:
         answers = {"open": self._open, "next": self._next, "finish": self._finish}
         kind = ""
         while kind != "finish":
+            self._judge_all_but(0)
             header, body = self._receive_with_body(self.clock.deadline)
             self._end_training()
             kind = str(header["kind"])
@@ -197,35 +200,38 @@ class Session:
         self.channel.send({"kind": "end"}, self.clock.deadline)
 
     def _one_batch(self) -> None:
-        """Ask for the next batch's predictions, judge them, release the batch."""
-        if len(self.ledger.rows) == MOST_BATCHES:
+        """Ask for the next batch's predictions, once they are out of reach release it."""
+        if self._batches == MOST_BATCHES:
             raise AttemptFailed("contract", f"more than {MOST_BATCHES} batches: batch_size * seq_len is too small")
+        self._batches += 1
         self.clock.deadline = self.clock.budget_ends + self.spec.limits.grace_seconds
         began = time.monotonic()
         self._phase = "frame"
         batch = self.lanes.draw(self.seq_len)
-        deadline = began + self.spec.limits.frame_seconds
-        self._judge(batch, deadline)
-        self.ledger.commit(batch)
-        if self.ledger.unusable_batches > UNUSABLE_BATCHES_ALLOWED:
-            raise AttemptFailed("nan", f"logits of {self.ledger.unusable_batches} batches were no distribution")
-        covered = {"progress": self._progress(), "coveredBytes": self.ledger.covered}
+        trial = self.judge.begin(batch)
+        deadline = began
+        for number, tokens in enumerate(self.judge.questions(trial)):
+            deadline = time.monotonic() + self.spec.limits.frame_seconds
+            self._one_frame(batch, tokens, deadline, partial(self.judge.hear, trial, number))
+        self._due.append(partial(self.judge.conclude, trial))
+        self._covered_bytes += self.stream.bytes_of(batch.charged)
+        covered = {"progress": self._progress(), "coveredBytes": self._covered_bytes}
         self.channel.send({"kind": "release", "id": self._frames_asked, **covered}, deadline)
         self._phase = "training"
         self._released = time.monotonic()
         self.clock.frames += self._released - began
-        self.announce("progress", {**covered, "batches": len(self.ledger.rows)})
+        self.announce("progress", {**covered, "batches": self._batches})
 
-    def _judge(self, batch: Batch, deadline: float) -> None:
-        """Put one frame to the contestant and charge its answer."""
+    def _one_frame(self, batch: Batch, tokens: bytes, deadline: float, hear: Callable[[Chunk], None]) -> None:
+        """Put one question to the contestant and copy its answer out, to be heard when there is time."""
         self._frames_asked += 1
-        frame = Frame(self._frames_asked, batch.rows, batch.length, batch.tokens)
-        targets = next_tokens(batch)
+        frame = Frame(self._frames_asked, batch.rows, batch.length, tokens)
         self.announce("frameStart", {"id": frame.id})
-        for chunk in ask(self.channel, self._slots, self._receive, frame, self.stream.vocab, deadline):
-            logits = torch.frombuffer(chunk.data, dtype=DTYPES[chunk.dtype]).view(chunk.count, self.stream.vocab)
-            costs = token_costs(logits, targets[chunk.start : chunk.start + chunk.count])
-            self.ledger.judge(batch, chunk, costs.micro_nats, costs.unusable)
+        ask(self.channel, frame, self.stream.vocab, deadline)
+        self._judge_all_but(0)  # the contestant computes meanwhile
+        for chunk in answer(self.channel, self._slots, self._receive, frame, self.stream.vocab, deadline):
+            self._due.append(partial(hear, chunk))
+            self._judge_all_but(BUFFERS - 1)  # the next chunk needs a buffer
         self.announce("frameEnd", {"id": frame.id})
 
     def _state(self, header: Fields, piece: bytearray) -> None:
@@ -237,8 +243,13 @@ class Session:
             self.clock.deadline = time.monotonic() + self.spec.limits.grace_seconds
         self.state.take(header, piece)
 
+    def _judge_all_but(self, most: int) -> None:
+        """Do what is due, oldest first, until at most so much is left. Raises AttemptFailed: `nan` or `causality`."""
+        while len(self._due) > most:
+            self._due.popleft()()
+
     def _finish(self, header: Fields) -> None:
-        if self.state is not None and self.ledger.rows:
+        if self.state is not None and self._batches:
             self._check_parameters(self.state.complete().elements)
         self._claim_parameters(header)
         self.claims = Claims(self.claims.parameters, flag(header, "deterministic"), seed_audit_claimed(header))
@@ -247,7 +258,7 @@ class Session:
         """A run that predicted nothing is no run."""
         if not self.seq_len:
             raise AttemptFailed("contract", "train(ctx) returned and the stream was never opened")
-        if not self.ledger.rows:
+        if not self._batches:
             raise AttemptFailed("contract", "train(ctx) returned without taking a batch: nothing was predicted")
 
     def _claim_parameters(self, header: Fields) -> None:
@@ -262,7 +273,7 @@ class Session:
 
     def _progress(self) -> float:
         """Covered share of the stream, 0 … 1."""
-        return self.ledger.covered / self.stream.size_bytes
+        return self._covered_bytes / self.stream.size_bytes
 
     def _end_training(self) -> None:
         if self._released:
@@ -274,14 +285,6 @@ class Session:
         with contextlib.suppress(ChannelClosed, ChannelTimeout):
             self.channel.send({"kind": "bye"}, time.monotonic() + BYE_SECONDS)
         self.channel.close()
-
-
-def next_tokens(batch: Batch) -> torch.Tensor:
-    """(B * T) int64: what each position's logits predict. A row's last position predicts nothing: 0 stands there."""
-    tokens = torch.frombuffer(bytearray(batch.tokens), dtype=torch.int32).view(batch.rows, batch.length)
-    targets = torch.zeros(batch.rows, batch.length, dtype=torch.int64)  # (B, T)
-    targets[:, :-1] = tokens[:, 1:]
-    return targets.view(-1)
 
 
 def seed_audit_claimed(header: Fields) -> Mapping[str, int] | None:

@@ -1,9 +1,9 @@
-"""The run spec (`prism_run_spec.v1`): what the executor asks of an attempt. A spec that doesn't parse is our fault."""
+"""The run spec (`prism_run_spec.v2`): what the executor asks of an attempt. A spec that doesn't parse is our fault."""
 
 import re
 from dataclasses import dataclass
 
-from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, parse_object, seconds, text
+from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, number, parse_object, seconds, text
 
 LARGEST = 2**53 - 1
 
@@ -34,12 +34,30 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class DecoyPlan:
+    """How the contestant is examined (decoys.py)."""
+
+    cut_key: bytes  # 32 bytes; one a run, the same in all its attempts
+    cuts_per_megabyte: float  # cuts for 10^6 newly covered bytes
+    frames_per_batch: float  # at least this many decoy frames a batch
+    equality_bound_micro_nats: int  # a cut is exceeding when a cost before it differs by more
+
+
+@dataclass(frozen=True)
+class RowSample:
+    """Which share of the rows is scored (sampling.py)."""
+
+    key: bytes  # 32 bytes; the same in a run and its reruns
+    fraction: float  # over 0, at most 1; 1: every row
+
+
+@dataclass(frozen=True)
 class RunSpec:
-    """One attempt: provenance, seed, stream, bounds."""
+    """One attempt: provenance, seed, stream, examination, bounds."""
 
     submission_id: str  # provenance, copied into the manifest
     run: str  # provenance
-    purpose: str  # `score` or `heldOut`
+    purpose: str  # `score`, `rerun` or `heldOut`
     attempt: int  # 1, 2, …
     fencing_token: int  # of the lease that this attempt runs under
     code_hash: str  # SHA-256 of the canonical bundle
@@ -49,9 +67,11 @@ class RunSpec:
     seed: int  # forced seed, 0 … 2^31 - 1
     season_secret: bytes  # keys the document order
     stream_bytes: int  # raw UTF-8 bytes of the stream
-    tokenizer: str  # `bytes` or `gpt2`
+    tokenizer: str  # `bytes`, `gpt2`, `llama`, or the bundle path of a declared one, which ends in `.json`
     architecture: Entrypoint  # build_model
     training: Entrypoint  # train
+    decoys: DecoyPlan  # where it is asked blind
+    rows: RowSample  # what is scored
     limits: Limits  # bounds
     device: str  # `cpu`
     world_size: int  # processes of the contestant; 1 in a scored run
@@ -64,11 +84,11 @@ class RunSpec:
 def parse_spec(raw: bytes) -> RunSpec:
     """The spec in `raw`. Raises FieldError, which names the field."""
     fields = parse_object(raw)
-    choice(fields, "schema", ("prism_run_spec.v1",))
+    choice(fields, "schema", ("prism_run_spec.v2",))
     return RunSpec(
         submission_id=text(fields, "submissionId"),
         run=text(fields, "run"),
-        purpose=choice(fields, "purpose", ("score", "heldOut")),
+        purpose=choice(fields, "purpose", ("score", "rerun", "heldOut")),
         attempt=integer(fields, "attempt", 1, LARGEST),
         fencing_token=integer(fields, "fencingToken", 0, LARGEST),
         code_hash=_digest(fields, "codeHash"),
@@ -76,11 +96,13 @@ def parse_spec(raw: bytes) -> RunSpec:
         data_digest=_digest(fields, "dataDigest"),
         tokenizers_digest=_digest(fields, "tokenizersDigest"),
         seed=integer(fields, "seed", 0, 2**31 - 1),
-        season_secret=_secret(fields),
+        season_secret=_secret(fields, "seasonSecret"),
         stream_bytes=integer(fields, "streamBytes", 1, LARGEST),
-        tokenizer=choice(fields, "tokenizer", ("bytes", "gpt2")),
+        tokenizer=_tokenizer(fields),
         architecture=_entrypoint(fields, "architecture"),
         training=_entrypoint(fields, "training"),
+        decoys=_decoys(nested(fields, "decoys")),
+        rows=_rows(nested(fields, "rows")),
         limits=_limits(nested(fields, "limits")),
         device=choice(fields, "device", ("cpu",)),
         world_size=integer(fields, "worldSize", 1, 8),
@@ -109,6 +131,31 @@ def _limits(fields: Fields) -> Limits:
     )
 
 
+def _decoys(fields: Fields) -> DecoyPlan:
+    return DecoyPlan(
+        cut_key=_key(fields, "cutKey"),
+        cuts_per_megabyte=number(fields, "cutsPerMegabyte", 0, 1e6),
+        frames_per_batch=number(fields, "framesPerBatch", 0, 1000),
+        equality_bound_micro_nats=integer(fields, "equalityBoundMicroNats", 0, LARGEST),
+    )
+
+
+def _rows(fields: Fields) -> RowSample:
+    fraction = number(fields, "fraction", 0, 1)
+    if fraction == 0:
+        raise FieldError("fraction must be over 0")
+    return RowSample(_key(fields, "key"), fraction)
+
+
+def _tokenizer(fields: Fields) -> str:
+    if not isinstance(fields.get("tokenizer"), dict):
+        return choice(fields, "tokenizer", ("bytes", "gpt2", "llama"))
+    path = text(nested(nested(fields, "tokenizer"), "bpe"), "path")
+    if not path.endswith(".json"):
+        raise FieldError("path of a declared tokenizer must end in .json")
+    return path
+
+
 def _entrypoint(fields: Fields, role: str) -> Entrypoint:
     given = nested(fields, role)
     return Entrypoint(text(given, "entrypoint"), text(given, "symbol"))
@@ -121,8 +168,15 @@ def _digest(fields: Fields, name: str) -> str:
     return value
 
 
-def _secret(fields: Fields) -> bytes:
+def _secret(fields: Fields, name: str) -> bytes:
     try:
-        return bytes.fromhex(text(fields, "seasonSecret"))
+        return bytes.fromhex(text(fields, name))
     except ValueError as error:
-        raise FieldError("seasonSecret must be hex") from error
+        raise FieldError(f"{name} must be hex") from error
+
+
+def _key(fields: Fields, name: str) -> bytes:
+    key = _secret(fields, name)
+    if len(key) != 32:
+        raise FieldError(f"{name} must have 32 bytes")
+    return key

@@ -1,36 +1,61 @@
-"""The challenge's tokenizers: `bytes` (V = 256) and `gpt2` (V = 50,257). Each is lossless: its tokens' bytes joined are
-the raw bytes, and the referee counts bytes from them.
+"""The challenge's tokenizers: `bytes` (V = 256), `gpt2` (V = 50,257), `llama` where a model is given (llama.py), and
+what a bundle declares (bpe.py). Each is lossless: its tokens' bytes joined are the raw bytes, and bytes are counted so.
 
-GPT-2's end-of-text id exists in the vocabulary but is never produced.
+A bundle's own is named by its path, which ends in `.json`. GPT-2's end-of-text id exists in the vocabulary but is never
+produced.
 """
 
 import json
-import re
-import unicodedata
-from array import array
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from prism_runner.locked import locked_files, read_locked, read_manifest
+from prism_runner.bpe import Bpe
+from prism_runner.bundle import parse_canonical
+from prism_runner.fields import FieldError
+from prism_runner.llama import Llama
+from prism_runner.locked import LockedFileError, locked_files, read_locked, read_manifest
+from prism_runner.outcome import AttemptFailed
+from prism_runner.pieces import Encoded, encode_pieces
 from prism_runner.stream import TokenStream
 
-VOCAB = {"bytes": 256, "gpt2": 50_257}
+VOCAB = {"bytes": 256, "gpt2": 50_257}  # those that are the same everywhere
 
-# ECMAScript's \s, which is what js-tiktoken matches by: U+FEFF is in it, U+0085 and U+001C … U+001F are not.
-SPACE = "\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-
-LONGEST_CACHED = 64  # characters of a pre-token worth remembering
-MOST_CACHED = 1 << 19
+Encode = Callable[[bytes], TokenStream]  # of valid UTF-8 bytes
 
 
-def load_tokenizer(name: str, folder: Path, digest: str) -> Callable[[bytes], TokenStream]:
-    """What turns raw UTF-8 bytes into a token stream. Raises LockedFileError when a table is wrong."""
+def load_tokenizer(name: str, folder: Path, digest: str, bundle: bytes) -> Encode:
+    """What turns raw UTF-8 bytes into a token stream.
+
+    Raises LockedFileError when a table is wrong (ours), AttemptFailed when the bundle's own file is (theirs).
+    """
     listed = locked_files(read_manifest(folder, digest, "prism_tokenizers.v1").get("files"))
     tables = {file.path: read_locked(folder, file) for file in listed}
     if name == "bytes":
         return byte_stream
-    return Gpt2(tables["gpt2/vocab.bpe"], tables["gpt2/encoder.json"]).stream
+    if name == "gpt2":
+        return Gpt2(tables["gpt2/vocab.bpe"], tables["gpt2/encoder.json"]).stream
+    if name == "llama":
+        return llama_tokenizer(tables.get("llama/tokenizer.model"))
+    return declared_tokenizer(bundle, name)
+
+
+def llama_tokenizer(model: bytes | None) -> Encode:
+    """The tokenizer of the deployment's model file. Raises LockedFileError."""
+    if model is None:
+        raise LockedFileError("the tokenizers have no llama/tokenizer.model")
+    return Llama(model).stream
+
+
+def declared_tokenizer(bundle: bytes, path: str) -> Encode:
+    """The tokenizer that the bundle declares. Raises AttemptFailed: `contract`, with the place."""
+    raw = parse_canonical(bundle).get(path)
+    if raw is None:
+        raise AttemptFailed("contract", f"the manifest's tokenizer is {path}, and the bundle has no such file")
+    try:
+        return Bpe(raw).stream
+    except FieldError as error:
+        raise AttemptFailed("contract", f"{path} is no tokenizer: {error}", where=path) from error
 
 
 def byte_stream(raw: bytes) -> TokenStream:
@@ -44,8 +69,6 @@ class Gpt2:
     def __init__(self, merges: bytes, encoder: bytes) -> None:
         """`merges` is vocab.bpe, `encoder` is encoder.json."""
         to_byte = {character: byte for byte, character in enumerate(printable_bytes())}
-        self._pieces = pre_token_pattern()
-        self._cache: dict[str, list[tuple[int, int]]] = {}
         self._ids = {
             bytes(to_byte[character] for character in token): number
             for token, number in json.loads(encoder).items()
@@ -59,23 +82,10 @@ class Gpt2:
 
     def stream(self, raw: bytes) -> TokenStream:
         """The token stream of valid UTF-8 bytes."""
-        tokens, byte_ends, end = array("I"), array("Q", [0]), 0
-        for match in self._pieces.finditer(raw.decode("utf-8")):
-            for number, size in self._encode(match.group()):
-                end += size
-                tokens.append(number)
-                byte_ends.append(end)
-        return TokenStream(tokens, byte_ends, VOCAB["gpt2"])
+        return encode_pieces(raw, VOCAB["gpt2"], self._encode)
 
-    def _encode(self, piece: str) -> list[tuple[int, int]]:
-        """(id, bytes) of each token of a pre-token."""
-        known = self._cache.get(piece)
-        if known is not None:
-            return known
-        encoded = [(self._ids[part], len(part)) for part in self._merge(piece.encode("utf-8"))]
-        if len(piece) <= LONGEST_CACHED and len(self._cache) < MOST_CACHED:
-            self._cache[piece] = encoded
-        return encoded
+    def _encode(self, piece: str) -> Encoded:
+        return [(self._ids[part], len(part)) for part in self._merge(piece.encode("utf-8"))]
 
     def _merge(self, piece: bytes) -> list[bytes]:
         """Apply the best-ranked merge everywhere, left to right, until none applies."""
@@ -108,24 +118,3 @@ def printable_bytes() -> list[str]:
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     hidden = [byte for byte in range(256) if byte not in printable]
     return [chr(byte) if byte in printable else chr(0x100 + hidden.index(byte)) for byte in range(256)]
-
-
-def pre_token_pattern() -> re.Pattern[str]:
-    r"""GPT-2's pattern with `\p{L}` and `\p{N}` spelled out, since Python's `re` has neither."""
-    letter, number = character_class("L"), character_class("N")
-    return re.compile(
-        rf"'s|'t|'re|'ve|'m|'ll|'d| ?[{letter}]+| ?[{number}]+| ?[^{SPACE}{letter}{number}]+"
-        rf"|[{SPACE}]+(?![^{SPACE}])|[{SPACE}]+"
-    )
-
-
-def character_class(category: str) -> str:
-    """The code points whose general category begins with the letter, as the inside of a character class."""
-    ranges: list[list[int]] = []
-    for point in range(0x110000):
-        if unicodedata.category(chr(point))[0] == category:
-            if ranges and ranges[-1][1] == point - 1:
-                ranges[-1][1] = point
-            else:
-                ranges.append([point, point])
-    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)

@@ -81,6 +81,8 @@ LIMITS = {
     "setupSeconds": 60,
 }
 
+DECOYS = {"cutKey": "c7" * 32, "cutsPerMegabyte": 1000, "framesPerBatch": 0.25, "equalityBoundMicroNats": 50_000}
+
 
 @dataclass
 class Result:
@@ -90,6 +92,8 @@ class Result:
     manifest_bytes: bytes
     record: dict[str, Any] | None
     record_bytes: bytes | None
+    cuts: dict[str, Any] | None
+    cuts_bytes: bytes | None
     contestant_log: str
     spec: dict[str, Any]
     state: Path | None = None  # a copy of state.safetensors
@@ -140,6 +144,8 @@ def run_attempt(
     *,
     files: dict[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
+    decoys: Mapping[str, object] | None = None,
+    fraction: float = 1,
     command: list[str] | None = None,
     own_process: bool = False,
     **overrides: Any,
@@ -155,7 +161,8 @@ def run_attempt(
         bundle = write_canonical({path: text.encode() for path, text in sources.items()})
         for folder in ("attempt/in", "channel", "work", "artifacts"):
             (home / folder).mkdir(parents=True)
-        spec = make_spec(home, bundle, limits or {}, overrides)
+        changes = {"decoys": {**DECOYS, **(decoys or {})}, "limits": {**LIMITS, **(limits or {})}}
+        spec = make_spec(home, bundle, fraction, {**overrides, **changes})
         (home / "attempt/in/bundle").write_bytes(bundle)
         write_json(home / "attempt/in/spec.json", spec)
         with open(home / "contestant.log", "wb") as log:
@@ -165,9 +172,9 @@ def run_attempt(
         return read_result(home, spec)
 
 
-def make_spec(home: Path, bundle: bytes, limits: Mapping[str, float], overrides: dict[str, Any]) -> dict[str, Any]:
+def make_spec(home: Path, bundle: bytes, fraction: float, overrides: dict[str, Any]) -> dict[str, Any]:
     return {
-        "schema": "prism_run_spec.v1",
+        "schema": "prism_run_spec.v2",
         "submissionId": "sub-1",
         "run": "run-1",
         "purpose": "score",
@@ -187,8 +194,9 @@ def make_spec(home: Path, bundle: bytes, limits: Mapping[str, float], overrides:
         "worldSize": 1,
         "backend": "gloo",
         "threads": 1,
+        "exportState": False,
+        "rows": {"key": "0b" * 32, "fraction": fraction},
         **overrides,
-        "limits": {**LIMITS, **limits},
     }
 
 
@@ -240,11 +248,19 @@ def read_result(home: Path, spec: dict[str, Any]) -> Result:
     out = home / "attempt/out"
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
     assert list((home / "channel").iterdir()) == [], "the listener is unlinked"
-    record = (out / "record.json").read_bytes() if (out / "record.json").exists() else None
+    record, cuts = (read_if_there(out / name) for name in ("record.json", "cuts.json"))
     manifest = (out / "prism_run_manifest.v2.json").read_bytes()
     log = (home / "contestant.log").read_text(errors="replace")
     state = kept_copy(out / "state.safetensors")
-    return Result(json.loads(manifest), manifest, json.loads(record) if record else None, record, log, spec, state)
+    return Result(json.loads(manifest), manifest, parsed(record), record, parsed(cuts), cuts, log, spec, state)
+
+
+def read_if_there(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def parsed(raw: bytes | None) -> dict[str, Any] | None:
+    return None if raw is None else json.loads(raw)
 
 
 def kept_copy(path: Path) -> Path | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attempts import GRU, TRAIN, make_spec, write_json
+from attempts import DECOYS, GRU, LIMITS, TRAIN, make_spec, write_json
 from prism_runner import contestant, heldout, referee
 from prism_runner.bundle import write_canonical
 
@@ -54,8 +54,9 @@ def run_held_out(
         ):
             (home / folder).mkdir(parents=True)
         asked["stateDigest"] = hashlib.sha256(state.read_bytes()).hexdigest()
-        overrides = {"purpose": "heldOut", "split": asked["side"], **(spec or {})}
-        asked_spec = {**make_spec(home, bundle, limits or {}, overrides), "heldOut": asked}
+        overrides = {"purpose": "heldOut", "split": asked["side"], "decoys": DECOYS, **(spec or {})}
+        overrides["limits"] = {**LIMITS, **(limits or {})}
+        asked_spec = {**make_spec(home, bundle, 1, overrides), "heldOut": asked}
         write_json(home / "attempt/in/spec.json", asked_spec)
         (home / "attempt/in/bundle").write_bytes(bundle)
         shutil.copy(state, home / "attempt/in/state.safetensors")

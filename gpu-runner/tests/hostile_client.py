@@ -39,7 +39,8 @@ class Client:
         self.channel.send({"kind": kind, **fields}, time.monotonic() + FAR)
 
     def hear(self) -> Any:
-        return self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})[0]
+        header, self.body = self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})
+        return header
 
     def open(self, batch_size: int = 4, seq_len: int = 64) -> None:
         self.say("open", batchSize=batch_size, seqLen=seq_len, tokenizer=None, parameters=10)
@@ -57,12 +58,18 @@ class Client:
         count = frame["rows"] * frame["length"]
         self.say("logits", **{"id": frame["id"], "dtype": "float32", "start": 0, "count": count, "slot": 0, **changes})
 
+    def to_release(self, frame: Any) -> None:
+        """Answer the frame and those after it, decoys or not, until the batch is released."""
+        while frame["kind"] == "frame":
+            self.answer(frame)
+            assert self.hear()["kind"] == "took"
+            frame = self.hear()
+        assert frame["kind"] == "release"
+
     def all_batches(self) -> None:
         self.open()
         while (frame := self.next())["kind"] == "frame":
-            self.answer(frame)
-            assert self.hear()["kind"] == "took"
-            assert self.hear()["kind"] == "release"
+            self.to_release(frame)
 
     def finish(self) -> None:
         self.say("finish", parameters=10, deterministic=True)
@@ -232,7 +239,7 @@ def silence_before_open(client: Client) -> None:
 
 
 def silence_in_training(client: Client) -> None:
-    client.answer(client.frame())
+    client.to_release(client.frame())
     client.wait_forever()
 
 
@@ -252,9 +259,7 @@ def closed_within_message(client: Client) -> None:
 
 
 def closed_in_training(client: Client) -> None:
-    client.answer(client.frame())
-    client.hear()
-    client.hear()
+    client.to_release(client.frame())
 
 
 def truncated_memory(client: Client) -> None:
@@ -286,10 +291,7 @@ def descriptors_along(client: Client) -> None:
     client.open()
     message = json.dumps({"kind": "next"}).encode()
     socket.send_fds(client.socket, [struct.pack("<I", len(message)) + message], [0, 1, 2])
-    frame = client.hear()
-    client.answer(frame)
-    client.hear()
-    client.hear()
+    client.to_release(client.hear())
     client.all_batches()
     client.finish()
 
@@ -298,11 +300,12 @@ def rewriting_memory(client: Client) -> None:
     """Writes to the slot again as soon as it is taken: what was judged is what was copied."""
     client.open()
     while (frame := client.next())["kind"] == "frame":
-        client.map[:] = bytes(len(client.map))
-        client.answer(frame)
-        client.hear()
-        client.map[:] = b"\x7f" * len(client.map)
-        client.hear()
+        while frame["kind"] == "frame":
+            client.map[:] = bytes(len(client.map))
+            client.answer(frame)
+            client.hear()
+            client.map[:] = b"\x7f" * len(client.map)
+            frame = client.hear()
     client.finish()
 
 
@@ -370,6 +373,36 @@ def silence_within_the_state(client: Client) -> None:
     client.all_batches()
     client.state(b"x", total=3)
     client.wait_forever()
+
+
+def own_tokens(client: Client, positions: int) -> None:
+    """Expects every token again, `positions` at a time in the first batch; spoils each slot as soon as it is taken."""
+    client.open()
+    while (frame := client.next())["kind"] == "frame":
+        while frame["kind"] == "frame":
+            ids = struct.unpack(f"<{len(client.body) // 4}I", client.body)
+            for start in range(0, len(ids), positions):
+                part = ids[start : start + positions]
+                for index, token in enumerate(part):
+                    client.map[index * 1024 : (index + 1) * 1024] = b"".join(
+                        struct.pack("<f", 3.0 * (entry == token)) for entry in range(256)
+                    )
+                client.answer(frame, start=start, count=len(part))
+                client.hear()
+                client.map[: len(part) * 1024] = b"\x7f" * (len(part) * 1024)
+            frame = client.hear()
+        if frame["coveredBytes"] > 1000:
+            break
+    client.finish()
+
+
+def frame_by_frame(client: Client) -> None:
+    own_tokens(client, 256)
+
+
+def position_by_position(client: Client) -> None:
+    """More chunks than the referee has buffers."""
+    own_tokens(client, 1)
 
 
 def after_the_end(client: Client) -> None:

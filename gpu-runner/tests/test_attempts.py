@@ -200,6 +200,29 @@ def train(ctx):
     completed(run_attempt(noisy, training))
 
 
+def test_a_tokenizer_that_the_bundle_declares_is_used_and_named_by_its_path() -> None:
+    """Merges of `th`, `the`, ` the` and `é`'s bytes; the model's vocabulary is its own."""
+    declared = '{"schema": "prism_bpe.v1", "merges": [[116, 104], [256, 101], [32, 257], [195, 169]]}'
+    loop = LOOP.replace(
+        "    for",
+        "    assert ctx.vocab_size == 260\n"
+        "    handle = ctx.reference_tokenizer('words/tokens.json')\n"
+        "    assert (handle.name, handle.vocab_size) == ('words/tokens.json', 260)\n    for",
+    ).replace("seq_len=64", "seq_len=32, tokenizer=handle")
+    own = {"bpe": {"path": "words/tokens.json"}}
+    result = run_attempt(ZEROS, loop, files={"words/tokens.json": declared}, tokenizer=own)
+    record = completed(result)
+    assert (record["tokenizer"], record["vocab"]) == ("words/tokens.json", 260)
+    assert record["totals"]["coveredBytes"] + record["totals"]["uncoveredBytes"] == record["streamBytes"]
+    assert record["streamTokens"] < 0.9 * record["streamBytes"]
+
+
+def test_a_tokenizer_that_isn_t_there_is_a_contract_failure() -> None:
+    outcome = run_attempt(ZEROS, LOOP, tokenizer={"bpe": {"path": "tokens.json"}}).outcome
+    assert (outcome["verdict"], outcome["where"]) == ("contract", None)
+    assert "tokens.json" in outcome["message"]
+
+
 GPT2 = "=64, tokenizer=ctx.reference_tokenizer('gpt2')"
 FAILURES = [
     ("wrong shape", architecture("return torch.zeros(*tokens.shape, 1)"), LOOP, "contract", "shape (4, 64, 1)"),

@@ -127,6 +127,13 @@ def test_attempts_on_the_channel_change_nothing(attack: str) -> None:
     assert totals["microNats"] == totals["coveredBytes"] * uniform
 
 
+def test_answers_are_judged_as_they_were_copied_however_many_are_waiting() -> None:
+    whole, small = attacked_by("frame_by_frame"), attacked_by("position_by_position")
+    assert whole.outcome == small.outcome == {"kind": "completed"}, small.contestant_log
+    assert whole.record_bytes == small.record_bytes
+    assert whole.cuts_bytes == small.cuts_bytes
+
+
 def test_descriptors_that_come_along_are_not_taken() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert attacked_by("descriptors_along").outcome == {"kind": "completed"}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from prism_runner.context import ContractError
-from prism_runner.prediction import ModelState, count_parameters, predict
+from prism_runner.prediction import ModelState, as_sent, count_parameters, predict
 
 
 class Stateful(nn.Module):
@@ -46,7 +46,7 @@ def test_state_comes_back_by_reference_where_untouched_and_by_value_where_not(mo
     generators = (torch.get_rng_state(), random.getstate(), numpy.random.get_state(legacy=False))
     state = ModelState(model)
     for _ in range(2):
-        predict(model, torch.zeros(2, 3, dtype=torch.int64), 4)
+        predict(model, torch.zeros(2, 3, dtype=torch.int64), 4, reuse_forward=False)
         assert not model.training
         state.put_back()
         assert model.training
@@ -64,7 +64,7 @@ def test_putting_back_does_not_break_a_graph_that_holds_the_buffer() -> None:
     model.state = weight * 2
     loss = (model.state**2).sum()
     state = ModelState(model)
-    predict(model, torch.zeros(2, 3, dtype=torch.int64), 4)
+    predict(model, torch.zeros(2, 3, dtype=torch.int64), 4, reuse_forward=False)
     state.put_back()
     loss.backward()  # type: ignore[no-untyped-call]
     assert weight.grad is not None
@@ -95,9 +95,30 @@ def test_other_float_types_become_float32_and_the_rest_is_refused() -> None:
         (torch.float16, torch.float32),
         (torch.bfloat16, torch.bfloat16),
     ]:
-        assert predict(Constant(given), tokens, 4).dtype == passed
-    with pytest.raises(ContractError, match="complex64"):
-        predict(Constant(torch.complex64), tokens, 4)
+        assert as_sent(predict(Constant(given), tokens, 4, reuse_forward=False)).dtype == passed
+    for refused in (torch.complex64, torch.int64, torch.float8_e5m2):
+        with pytest.raises(ContractError, match=str(refused)):
+            predict(Constant(refused), tokens, 4, reuse_forward=False)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_to_be_reused_the_model_predicts_in_the_mode_it_is_in_and_keeps_the_graph(training: bool) -> None:
+    model = nn.Sequential(nn.Embedding(4, 4), nn.Dropout(0.5))
+    model.train(training)
+    tokens = torch.zeros(2, 3, dtype=torch.int64)
+    state = ModelState(model)
+    outputs = []
+    for _ in range(2):
+        state.put_back()
+        with torch.no_grad():  # of whoever called
+            outputs.append(predict(model, tokens, 4, reuse_forward=True))
+        assert model.training == training
+    assert outputs[0].requires_grad
+    assert not as_sent(outputs[0]).requires_grad
+    assert torch.equal(outputs[0], outputs[1])
+    assert bool((outputs[0] == 0).any()) == training
+    outputs[1].sum().backward()  # type: ignore[no-untyped-call]
+    assert not predict(model, tokens, 4, reuse_forward=False).requires_grad
 
 
 class Constant(nn.Module):

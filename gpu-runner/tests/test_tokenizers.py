@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prism_runner.bpe import Bpe
+from prism_runner.bundle import write_canonical
+from prism_runner.outcome import AttemptFailed
 from prism_runner.stream import TokenStream
-from prism_runner.tokenizers import Gpt2, byte_stream, load_tokenizer, printable_bytes
+from prism_runner.tokenizers import Gpt2, byte_stream, declared_tokenizer, load_tokenizer, printable_bytes
 
 FIXTURE = json.loads((Path(__file__).parent.parent / "fixtures/gpt2_ids.json").read_bytes())
 TABLES = os.environ.get("PRISM_TOKENIZERS")
@@ -57,7 +60,7 @@ def test_gpt2_tokens_joined_are_the_raw_bytes(text: str) -> None:
 def test_the_loader_checks_the_tables_against_the_manifest() -> None:
     folder = Path(str(TABLES))
     digest = hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest()
-    encode = load_tokenizer("gpt2", folder, digest)
+    encode = load_tokenizer("gpt2", folder, digest, b"")
     assert list(encode(b"Hello world").tokens) == [15496, 995]
 
 
@@ -66,3 +69,113 @@ def test_bytes_are_their_own_tokens(raw: bytes) -> None:
     stream = byte_stream(raw)
     assert bytes(stream.tokens) == raw
     assert list(stream.byte_ends) == list(range(len(raw) + 1))
+
+
+Pairs = list[tuple[int, int]]
+
+
+def declared(merges: object, **changes: object) -> bytes:
+    return json.dumps({"schema": "prism_bpe.v1", "merges": merges, **changes}).encode()
+
+
+def bytes_of(merges: Pairs) -> list[bytes]:
+    tokens = [bytes([byte]) for byte in range(256)]
+    for left, right in merges:
+        tokens.append(tokens[left] + tokens[right])
+    return tokens
+
+
+@st.composite
+def merge_lists(draw: st.DrawFn) -> Pairs:
+    """Merges of a few letters, and of what they made."""
+    merges: Pairs = []
+    for index in range(draw(st.integers(0, 20))):
+        ids = st.sampled_from([*b" aeth\xc3\xa9", *range(256, 256 + index)])
+        pair = (draw(ids), draw(ids))
+        if pair not in merges and sum(len(bytes_of(merges)[part]) for part in pair) <= 20:
+            merges.append(pair)
+        else:
+            break
+    return merges
+
+
+def merged_by_rounds(ids: list[int], merges: Pairs) -> list[int]:
+    """Merge after merge, everywhere, left to right."""
+    for rank, pair in enumerate(merges):
+        at = 0
+        while at < len(ids) - 1:
+            if (ids[at], ids[at + 1]) == pair:
+                ids = [*ids[:at], 256 + rank, *ids[at + 2 :]]
+            at += 1
+    return ids
+
+
+@given(merges=merge_lists(), text=st.text(alphabet="aeth é.\n", max_size=200))
+def test_a_declared_tokenizer_loses_no_byte_and_merges_as_it_says(merges: Pairs, text: str) -> None:
+    raw, tokens = text.encode(), bytes_of(merges)
+    stream = Bpe(declared(merges)).stream(raw)
+    assert stream.vocab == 256 + len(merges) > max(stream.tokens, default=0)
+    assert b"".join(tokens[token] for token in stream.tokens) == raw
+    sizes = [stop - start for start, stop in zip(stream.byte_ends, stream.byte_ends[1:], strict=False)]
+    assert sizes == [len(tokens[token]) for token in stream.tokens]
+    word = bytes(byte for byte in raw if byte in b"aeth")
+    assert list(Bpe(declared(merges)).stream(word).tokens) == merged_by_rounds(list(word), merges)
+
+
+@needs_tables
+@given(st.text(max_size=200))
+def test_gpt2_s_merges_declared_make_gpt2_s_tokens(text: str) -> None:
+    raw = text.encode()
+    own = gpt2_declared().stream(raw)
+    assert list(own.byte_ends) == list(gpt2().stream(raw).byte_ends)
+
+
+@cache
+def gpt2_declared() -> Bpe:
+    to_byte = {character: byte for byte, character in enumerate(printable_bytes())}
+    lines = (Path(str(TABLES)) / "gpt2/vocab.bpe").read_text().split("\n")[1:]
+    ids = {bytes([byte]): byte for byte in range(256)}
+    merges: Pairs = []
+    for left, right in (line.split(" ") for line in lines if line):
+        pair = [bytes(to_byte[character] for character in part) for part in (left, right)]
+        merges.append((ids[pair[0]], ids[pair[1]]))
+        ids[pair[0] + pair[1]] = 255 + len(merges)
+    return Bpe(declared(merges))
+
+
+def test_a_piece_without_end_is_cut() -> None:
+    doubling = [(97, 97), *((256 + index, 256 + index) for index in range(7))]  # up to 256 times `a`
+    stream = Bpe(declared(doubling)).stream(b"a" * 1000)
+    assert list(stream.byte_ends) == [0, 256, 512, 768, 896, 960, 992, 1000]
+
+
+BROKEN = {
+    "not JSON": (b"{", "not a JSON object"),
+    "too deep": (b"[" * 100_000, "not a JSON object"),
+    "another schema": (declared([], schema="prism_bpe.v2"), "prism_bpe.v1"),
+    "a field more": (declared([], pattern="."), "nothing else"),
+    "no list": (declared({}), "list"),
+    "too long": (declared([[0, 0]] * 65_281), "at most 65280 pairs"),
+    "no pair": (declared([[1, 2], [3]]), r"merges\[1\] must be"),
+    "ahead": (declared([[1, 2], [257, 3]]), r"merges\[1\] must be two ids from 0 to 256"),
+    "negative": (declared([[-1, 2]]), r"merges\[0\] must be"),
+    "a boolean": (declared([[True, 2]]), r"merges\[0\] must be"),
+    "a fraction": (declared([[1.0, 2]]), r"merges\[0\] must be"),
+    "repeated": (declared([[1, 2], [2, 1], [1, 2]]), r"merges\[2\] repeats merges\[0\]"),
+    "too large": (
+        declared([[9, 9], *([256 + i, 256 + i] for i in range(8))]),
+        r"merges\[8\] makes a token of 512 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "place"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_declaration_is_the_bundle_s_fault_and_its_place_is_named(raw: bytes, place: str) -> None:
+    with pytest.raises(AttemptFailed, match=place) as failure:
+        declared_tokenizer(write_canonical({"words/tokens.json": raw}), "words/tokens.json")
+    assert (failure.value.verdict, failure.value.where) == ("contract", "words/tokens.json")
+
+
+def test_the_largest_vocabulary_is_taken() -> None:
+    merges = [(index // 256, index % 256) for index in range(65_280)]
+    assert Bpe(declared(merges)).vocab == 65_536
