@@ -67,6 +67,14 @@ const blindMeanSchema = z.strictObject({
   baselineMicroNats: countSchema,
 });
 
+/** What a held-out run needs of the run whose state it measures (PROTOCOL.md). */
+const exportSchema = z.strictObject({
+  bytes: countSchema,
+  batchSize: countSchema,
+  seqLen: countSchema,
+  released: z.array(z.tuple([countSchema, countSchema])).max(4_096),
+});
+
 /** `prism_run_manifest.v2` (PROTOCOL.md §4). */
 const manifestSchema = z.strictObject({
   schema: z.literal('prism_run_manifest.v2'),
@@ -75,6 +83,7 @@ const manifestSchema = z.strictObject({
   recordDigest: digestSchema.nullable(),
   cutsDigest: digestSchema.nullable(),
   stateDigest: digestSchema.nullable(),
+  export: exportSchema.nullable(),
   xzBytes: countSchema,
   metrics: z.strictObject({
     sum_neg_log_likelihood_nats: z.number().nonnegative(),
@@ -90,7 +99,9 @@ const manifestSchema = z.strictObject({
     nan_inf_detected: z.boolean(),
     causality: causalitySchema.nullable(),
     blind_mean: blindMeanSchema.nullable(),
-    seed_audit: z.null(),
+    seed_audit: z
+      .strictObject({ elements: countSchema, invariantElements: countSchema, informationBytes: countSchema })
+      .nullable(),
   }),
   compute: z.strictObject({
     parameters: countSchema,

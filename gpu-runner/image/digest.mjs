@@ -24,7 +24,9 @@ const RECIPE_FILES = [
   'digest.mjs',
   'evaluator-image.mjs',
   'requirements.txt',
+  'prose.py',
   'wheels.mjs',
+  'world.py',
 ];
 
 /** SHA-256 over the lines, sorted by UTF-16 code unit, each ended by a newline. */

@@ -81,12 +81,37 @@ function tagOf(runnerDigest) {
   return `${REPOSITORY}:${runnerDigest.slice(0, 12)}`;
 }
 
-async function build() {
+/** The stage with sources, types and a shell, for the Python checks. */
+export async function buildChecksStage(tag) {
+  const { folder, base } = await ingredients();
+  const sources = await readSources();
+  return buildImage({ tag, target: 'checks', ...recipe(base, folder, sources) });
+}
+
+async function ingredients() {
   const { Arch: architecture } = await requestJson('GET', '/version');
   const { folder, wheels } = await ensureWheels(path.join(imageFolder, 'requirements.txt'), architecture, {
     given: process.env.PRISM_WHEELS,
   });
-  const base = await ensureBase(architecture);
+  return { folder, wheels, base: await ensureBase(architecture) };
+}
+
+function recipe(base, wheelsFolder, sources) {
+  return {
+    dockerfile: path.join(imageFolder, 'Dockerfile'),
+    args: { BASE: base.image },
+    context: {
+      'requirements.txt': path.join(imageFolder, 'requirements.txt'),
+      'prose.py': path.join(imageFolder, 'prose.py'),
+      'world.py': path.join(imageFolder, 'world.py'),
+      wheels: wheelsFolder,
+    },
+    prepare: (context) => writeSources(sources.files, context),
+  };
+}
+
+async function build() {
+  const { folder, wheels, base } = await ingredients();
   const sources = await readSources();
   const parts = {
     recipe: await recipeDigest(),
@@ -99,8 +124,7 @@ async function build() {
   return step(`building the evaluator image ${tag}`, async () => {
     const imageId = await buildImage({
       tag,
-      dockerfile: path.join(imageFolder, 'Dockerfile'),
-      args: { BASE: base.image },
+      ...recipe(base, folder, sources),
       labels: {
         'prism.runnerDigest': runnerDigest,
         'prism.recipe': parts.recipe,
@@ -108,8 +132,6 @@ async function build() {
         'prism.wheels': parts.wheels,
         'prism.debs': parts.debs,
       },
-      context: { 'requirements.txt': path.join(imageFolder, 'requirements.txt'), wheels: folder },
-      prepare: (context) => writeSources(sources.files, context),
     });
     await mustStart(imageId);
     return describe(imageId, parts, Date.now());

@@ -1,4 +1,4 @@
-"""`python3 -m prism_runner referee|contestant|inspector`: picks the role and runs its steps.
+"""`python3 -m prism_runner referee|heldout|contestant|inspector`: picks the role and runs its steps.
 
 Each role imports only what it needs: the inspector never loads torch, the referee never loads the adapter.
 """
@@ -13,13 +13,23 @@ def referee(arguments: list[str]) -> int:
     """Serve one attempt and write its record and manifest."""
     from prism_runner.referee import Places, run
 
+    return run(Places(**vars(referee_places().parse_args(arguments))))
+
+
+def referee_places() -> argparse.ArgumentParser:
+    """Where a referee's volumes are."""
     parser = argparse.ArgumentParser(prog="prism_runner referee")
-    parser.add_argument("--attempt-dir", type=Path, default=Path("/attempt"))
-    parser.add_argument("--channel-dir", type=Path, default=Path("/channel"))
-    parser.add_argument("--data-dir", type=Path, default=Path("/data"))
-    parser.add_argument("--tokenizers-dir", type=Path, default=Path("/tokenizers"))
-    given = parser.parse_args(arguments)
-    return run(Places(given.attempt_dir, given.channel_dir, given.data_dir, given.tokenizers_dir))
+    for name in ("attempt", "channel", "data", "tokenizers"):
+        parser.add_argument(f"--{name}-dir", dest=name, type=Path, default=Path(f"/{name}"))
+    return parser
+
+
+def held_out(arguments: list[str]) -> int:
+    """Put secret text to contestants that hold a run's exported state, and write the result."""
+    from prism_runner.heldout import run
+    from prism_runner.referee import Places
+
+    return run(Places(**vars(referee_places().parse_args(arguments))))
 
 
 def contestant(arguments: list[str]) -> int:
@@ -42,7 +52,12 @@ def inspector(arguments: list[str]) -> int:
     return run(sys.stdin.buffer, sys.stdout.buffer)
 
 
-ROLES: dict[str, Callable[[list[str]], int]] = {"referee": referee, "contestant": contestant, "inspector": inspector}
+ROLES: dict[str, Callable[[list[str]], int]] = {
+    "referee": referee,
+    "heldout": held_out,
+    "contestant": contestant,
+    "inspector": inspector,
+}
 
 
 def main(arguments: list[str]) -> int:

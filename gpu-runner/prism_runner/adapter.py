@@ -7,16 +7,19 @@ that is broken by accident should be named at the line that broke it.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 
-from prism_runner.channel import Channel
 from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
 from prism_runner.determinism import WarningWatch
 from prism_runner.fields import Fields
 from prism_runner.prediction import ModelState, as_sent, count_parameters, predict
+from prism_runner.ranks import Line
+from prism_runner.state_export import exported_module, pack
+from prism_runner.state_file import LONGEST_PIECE
 from prism_runner.tokenizers import VOCAB
 
 PATIENCE_SECONDS = 3600.0  # a referee that judges a large frame is slow; one that is gone closes the channel
@@ -33,18 +36,21 @@ class Terms:
     device: str
     tokenizer: str  # the stream's, which the manifest named
     vocab: int  # V of the stream's tokenizer
+    rank: int = 0  # of this process; only rank 0 sends logits
+    world_size: int = 1  # processes that share a batch's rows
 
 
 class Adapter:
     """One conversation with the referee, from `ready` to `bye`."""
 
-    def __init__(self, channel: Channel, slots: list[Tensor], terms: Terms) -> None:
+    def __init__(self, channel: Line, slots: list[Tensor], terms: Terms) -> None:
         """`slots` are the memory file's parts, as uint8 tensors over the shared mapping."""
         self._channel = channel
         self._slots = slots
         self._terms = terms
         self._iterators = 0  # how often iter_train_batches was called: only the newest one lives
-        self._model: Module | None = None
+        self._model: Module | None = None  # the one that was iterated last
+        self._built: WeakSet[Module] = WeakSet()  # what build_model returned
         self.parameters = 0  # the largest count seen: of models built, and of the one that predicts
         self.watch = WarningWatch()
 
@@ -58,6 +64,21 @@ class Adapter:
         if header["kind"] not in kinds:
             raise ContractError(f"the referee ended the attempt (`{header['kind']}`)")
         return header, body
+
+    def has_built(self, model: Module) -> None:
+        """build_model returned this model. Raises ParameterCapError."""
+        self._built.add(model)
+        self.weigh(model)
+
+    def export_state(self) -> None:
+        """Send the last iterated model's state, in pieces. Raises ContractError."""
+        if self._model is None:
+            return
+        raw = memoryview(pack(exported_module(self._model, self._built)))
+        for offset in range(0, len(raw), LONGEST_PIECE):
+            piece = raw[offset : offset + LONGEST_PIECE]
+            header = {"kind": "state", "offset": offset, "total": len(raw)}
+            self._channel.send(header, time.monotonic() + PATIENCE_SECONDS, piece)
 
     def weigh(self, model: Module) -> None:
         """Count the model's realised parameters and buffers. Raises ParameterCapError."""
@@ -86,6 +107,8 @@ class Adapter:
                 f"tokenizer is a {kind}, and the manifest's is {self._terms.tokenizer!r}: it must be what "
                 "ctx.reference_tokenizer returned, or None"
             )
+        if isinstance(batch_size, int) and batch_size % self._terms.world_size:
+            raise ContractError(f"batch_size is {batch_size}; {self._terms.world_size} processes can't share it evenly")
         self.weigh(model)
         self._iterators += 1
         self._model = model
@@ -117,20 +140,34 @@ class Adapter:
                 return None
             state = state or ModelState(model)
             if header["kind"] == "release" and reuse_forward:
-                return PrismBatch(tokens, float(str(header["progress"])), logits)
+                own = None if logits is None else self._own_rows(logits)
+                return PrismBatch(self._own_rows(tokens), float(str(header["progress"])), own)
             state.put_back()
             if header["kind"] == "release":
-                return PrismBatch(tokens, float(str(header["progress"])), None)
+                return PrismBatch(self._own_rows(tokens), float(str(header["progress"])), None)
             logits = None  # any frame may be the true one, but only the newest: the graph before it goes
             shape = (int(str(header["rows"])), int(str(header["length"])))
             tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
             vocab = int(str(header["vocab"]))
             logits = predict(model, tokens.clone(), vocab, reuse_forward)  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
-            self._send_logits(int(str(header["id"])), as_sent(logits))
+            self.send_logits(int(str(header["id"])), as_sent(logits))
 
-    def _send_logits(self, frame: int, logits: Tensor) -> None:
+    def _own_rows(self, rows: Tensor) -> Tensor:
+        """This process's share."""
+        if self._terms.world_size == 1:
+            return rows  # itself: a view would be another node of the graph
+        return rows.tensor_split(self._terms.world_size)[self._terms.rank]
+
+    @property
+    def device(self) -> str:
+        """Where the model's input lies."""
+        return self._terms.device
+
+    def send_logits(self, frame: int, logits: Tensor) -> None:
         """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
+        if self._terms.rank:
+            return
         flat = logits.reshape(-1, logits.shape[-1])
         row_bytes = flat.shape[1] * flat.element_size()
         step = self._slots[0].numel() // row_bytes

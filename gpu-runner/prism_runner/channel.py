@@ -41,7 +41,9 @@ class Channel:
         """Close this end."""
         self._connection.close()
 
-    def send(self, header: Mapping[str, object], deadline: float, body: bytes = b"", descriptor: int = -1) -> None:
+    def send(
+        self, header: Mapping[str, object], deadline: float, body: bytes | memoryview = b"", descriptor: int = -1
+    ) -> None:
         """Send one message. Raises ChannelClosed or ChannelTimeout; the channel is of no use after either."""
         sized = {**header, "bodyBytes": len(body)} if body else header
         raw = json.dumps(sized, ensure_ascii=True, allow_nan=False).encode()
@@ -52,7 +54,7 @@ class Channel:
                 socket.send_fds(self._connection, [prefix], [descriptor])
             else:
                 raw = prefix + raw
-            self._connection.sendall(raw + body)  # the time-out bounds the whole of it
+            self._connection.sendall(b"".join((raw, body)))  # the time-out bounds the whole of it
         except TimeoutError as error:
             raise ChannelTimeout("the peer didn't read in time") from error
         except OSError as error:

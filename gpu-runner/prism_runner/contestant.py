@@ -10,7 +10,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,7 +21,10 @@ from prism_runner import bundle, determinism
 from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
-from prism_runner.fields import Fields, integer, nested, seconds, text
+from prism_runner.fields import Fields, flag, integer, nested, seconds, text
+from prism_runner.heldout_contestant import answer_frames, load_model, receive_state
+from prism_runner.ranks import Line, Ranks, SharedLine
+from prism_runner.seed_audit import SeedAudit, audit
 from prism_runner.submitted import last_words, load_symbol, make_importable, where_in
 
 CONNECT_SECONDS = 300.0
@@ -29,6 +32,7 @@ HELLO_SECONDS = 60.0
 LARGEST_BUNDLE_BYTES = 64 << 20
 DEFAULT_BATCH_SIZE = 8
 LARGEST = 2**53 - 1
+RANK = int(os.environ.get("RANK", "0"))  # by the launcher
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,30 @@ class Hello:
     training: Fields  # entrypoint and symbol
     bundle: bytes  # canonical form
     slots: list[Tensor]  # the memory file's parts
+    export_state: bool  # the last iterated model's state is wanted at the end
+    seed_audit: bool  # what of the model doesn't depend on the seed is to be reported
+    mode: str  # `train`, or `heldOut`: answer frames from a state
+    state_bytes: int  # of the state that comes next; held-out only
 
 
 def run(places: Places) -> int:
     """One attempt. The exit code says nothing: the referee has heard how it ended."""
+    ranks = Ranks()
+    if ranks.rank:
+        said, bundle_bytes = ranks.share({}, bytearray())  # once the bundle lies there
+        return take_part(places, read_hello(said, bytes(bundle_bytes), []), b"", SharedLine(ranks, None))
     channel = connect(places.channel, time.monotonic() + CONNECT_SECONDS)
-    hello = take_hello(channel)
-    root = unpack(places, hello.bundle)
+    header, body, slots = take_hello(channel)
+    hello = read_hello(header, body, slots)
+    state = receive_state(channel, hello.state_bytes)
+    unpack(places, hello.bundle)
+    ranks.share(header, bytearray(body))
+    return take_part(places, hello, state, SharedLine(ranks, channel))
+
+
+def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
+    """From `ready` on, on every rank."""
+    root = places.work / "bundle"
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
     terms = Terms(
@@ -63,23 +84,34 @@ def run(places: Places) -> int:
         device=text(hello.context, "device"),
         tokenizer=text(hello.context, "tokenizer"),
         vocab=integer(hello.context, "vocabSize", 1, LARGEST),
+        rank=RANK,
+        world_size=integer(hello.context, "worldSize", 1, 64),
     )
-    adapter = Adapter(channel, hello.slots, terms)
+    adapter = Adapter(line, hello.slots, terms)
     adapter.say("ready", parameters=0)
     try:
+        if hello.mode == "heldOut":
+            answer_frames(load_model(build(places, hello, root, adapter), state), adapter)
+            return 0
+        audited = audit_seeds(places, hello, root, adapter) if hello.seed_audit else None
         train(places, hello, root, adapter)
-        adapter.say("finish", parameters=adapter.parameters, deterministic=adapter.watch.deterministic)
+        if hello.export_state:
+            adapter.export_state()
+        claims = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
+        adapter.say("finish", **claims, seedAudit=audited.as_json() if audited else None)
     except (ChannelClosed, ChannelTimeout):
         return 1  # nobody is left to tell
     except BaseException as error:  # SystemExit too is how submitted code ended
         traceback.print_exc()
         say_failed(adapter, root, error)
+        if RANK:
+            return 1  # the launcher ends the others
     wait_for_bye(adapter)
     return 0
 
 
-def take_hello(channel: Channel) -> Hello:
-    """Hello, the bundle, and the memory file."""
+def take_hello(channel: Channel) -> tuple[Fields, bytes, list[Tensor]]:
+    """Hello's header, the bundle, and the memory file's parts."""
     deadline = time.monotonic() + HELLO_SECONDS
     header, body, descriptor = channel.receive_with_descriptor(deadline, {"hello": LARGEST_BUNDLE_BYTES})
     integer(header, "protocol", 1, 1)
@@ -87,38 +119,65 @@ def take_hello(channel: Channel) -> Hello:
     shared = mmap.mmap(descriptor, slots * slot_bytes)
     os.close(descriptor)
     whole = torch.frombuffer(shared, dtype=torch.uint8)
-    parts = [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
+    return header, bytes(body), [whole[slot * slot_bytes : (slot + 1) * slot_bytes] for slot in range(slots)]
+
+
+def read_hello(header: Fields, bundle: bytes, slots: list[Tensor]) -> Hello:
+    """What it says, on every rank."""
     context, architecture, training = (nested(header, name) for name in ("ctx", "architecture", "training"))
-    return Hello(context, architecture, training, bytes(body), parts)
+    wanted = flag(header, "exportState"), flag(header, "seedAudit")
+    mode = "heldOut" if header.get("mode") == "heldOut" else "train"
+    state_bytes = integer({"stateBytes": 0, **header}, "stateBytes", 0, LARGEST)
+    return Hello(context, architecture, training, bundle, slots, *wanted, mode, state_bytes)
 
 
-def unpack(places: Places, raw: bytes) -> Path:
+def unpack(places: Places, raw: bytes) -> None:
     """The bundle under work/bundle, and the two empty folders that ctx names."""
     root = places.work / "bundle"
     root.mkdir()
     bundle.unpack(bundle.parse_canonical(raw), root)
     for name in ("data", "tokenizers"):
         (places.work / name).mkdir(mode=0o555)
-    return root
 
 
 def train(places: Places, hello: Hello, root: Path, adapter: Adapter) -> None:
     """Import both scripts and run `train(ctx)`."""
+    ctx = open_scripts(places, hello, root, adapter)
+    loop = load_symbol(root, text(hello.training, "entrypoint"), text(hello.training, "symbol"))
+    if isinstance(loop(ctx), Coroutine):
+        raise ContractError("train(ctx) is async: calling it runs nothing")
+
+
+def build(places: Places, hello: Hello, root: Path, adapter: Adapter) -> Module:
+    """Import the architecture alone, and build its model."""
+    return open_scripts(places, hello, root, adapter).build_model()
+
+
+def audit_seeds(places: Places, hello: Hello, root: Path, adapter: Adapter) -> SeedAudit | None:
+    """Build with the forced seed and with another one, before anything of the bundle is imported here."""
+    forced = integer(hello.context, "seed", 0, 2**31 - 1)
+
+    def build_with(seed: int) -> Module:
+        determinism.reseed(seed)
+        return build(places, replace(hello, context={**hello.context, "seed": seed}), root, adapter)
+
+    return audit(build_with, (forced, (forced + 1) % 2**31))
+
+
+def open_scripts(places: Places, hello: Hello, root: Path, adapter: Adapter) -> PrismContext:
+    """Make the bundle importable, import the architecture, and give it its ctx."""
     entrypoints = [text(role, "entrypoint") for role in (hello.architecture, hello.training)]
     make_importable(root, entrypoints)
-    build = load_symbol(root, entrypoints[0], text(hello.architecture, "symbol"))
-    loop = load_symbol(root, entrypoints[1], text(hello.training, "symbol"))
+    builder = load_symbol(root, entrypoints[0], text(hello.architecture, "symbol"))
 
     def build_model(ctx: PrismContext) -> Module:
-        model = build(ctx)
+        model = builder(ctx)
         if not isinstance(model, Module):
             raise ContractError(f"build_model returned {type(model).__name__}; it must be a torch.nn.Module")
-        adapter.weigh(model)
+        adapter.has_built(model)
         return model
 
-    returned = loop(make_context(places, hello.context, adapter, build_model))
-    if isinstance(returned, Coroutine):
-        raise ContractError("train(ctx) is async: calling it runs nothing")
+    return make_context(places, hello.context, adapter, build_model)
 
 
 def make_context(
@@ -134,8 +193,8 @@ def make_context(
         max_params=integer(values, "maxParameters", 1, LARGEST),
         seed=integer(values, "seed", 0, 2**31 - 1),
         device=text(values, "device"),
-        world_size=integer(values, "worldSize", 1, 1),
-        rank=int(os.environ.get("RANK", "0")),
+        world_size=integer(values, "worldSize", 1, 64),
+        rank=RANK,
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),
         distributed_backend=text(values, "backend"),
         artifacts_dir=str(places.artifacts),

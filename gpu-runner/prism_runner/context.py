@@ -27,7 +27,8 @@ class ReferenceTokenizer:
 class PrismBatch:
     """A batch that has been predicted and scored, released to the training loop."""
 
-    tokens: Tensor  # (B, T) int64, on ctx.device; each row begins with the last token of the lane's previous row
+    tokens: Tensor  # (B, T) int64, on ctx.device; each row begins with the last token of the lane's previous row.
+    # With several processes, this one's share of the rows: (B / world_size, T).
     progress: float  # covered share of the stream once this batch is charged, 0 … 1: what a schedule should follow
     logits: Tensor | None = None  # with `reuse_forward`: the model's own output (B, T, V) for `tokens`, with its graph
 

@@ -17,6 +17,11 @@ def force(seed: int, threads: int) -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+    reseed(seed)
+
+
+def reseed(seed: int) -> None:
+    """Seed every generator."""
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)

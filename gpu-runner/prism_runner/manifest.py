@@ -13,6 +13,7 @@ from prism_runner.cuts import CutLog, Sums
 from prism_runner.outcome import Outcome
 from prism_runner.record import Ledger, Totals
 from prism_runner.spec import RunSpec
+from prism_runner.stream import Span
 
 MOST_POINTS = 500
 
@@ -23,6 +24,7 @@ class Claims:
 
     parameters: int = 0  # parameters and buffers, the last number claimed
     deterministic: bool = False  # no operation warned that it has no deterministic form
+    seed_audit: Mapping[str, int] | None = None  # what of the model doesn't depend on the seed
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Export:
+    """What a held-out run needs of this one."""
+
+    digest: str  # SHA-256 of state.safetensors
+    size_bytes: int  # of state.safetensors
+    batch_size: int  # B of the last iterator
+    seq_len: int  # T of the last iterator
+    released: tuple[Span, ...]  # byte ranges of the stream that were released, the longest if there are very many
+
+
+@dataclass(frozen=True)
 class Measured:
     """All that a manifest says of the run itself."""
 
@@ -45,6 +58,7 @@ class Measured:
     claims: Claims  # of the contestant
     spent: Spent  # seconds
     stopped_by_clock: bool  # the budget ended the stream
+    export: Export | None = None  # of a completed run that was asked for its state
 
 
 @dataclass(frozen=True)
@@ -62,11 +76,12 @@ def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Diges
     step0 = _nats_a_token(ledger, 0) if ledger and ledger.rows else None
     return {
         "schema": "prism_run_manifest.v2",
-        "provenance": _provenance(spec),
+        "provenance": provenance(spec),
         "outcome": outcome.as_json(),
         "recordDigest": digests.record,
         "cutsDigest": digests.cuts,
         "stateDigest": digests.state,
+        "export": _export(measured.export),
         "xzBytes": xz_bytes,
         "metrics": _metrics(measured, step0),
         "heldout": None,
@@ -102,11 +117,12 @@ def _anti_cheat(measured: Measured, step0: float | None) -> Mapping[str, object]
             "claimedMicroNats": sums.claimed,
             "baselineMicroNats": sums.baseline,
         },
-        "seed_audit": None,
+        "seed_audit": measured.claims.seed_audit,
     }
 
 
-def _provenance(spec: RunSpec) -> Mapping[str, object]:
+def provenance(spec: RunSpec) -> Mapping[str, object]:
+    """Of which run, by which code on which data, and where."""
     return {
         "submissionId": spec.submission_id,
         "run": spec.run,
@@ -135,6 +151,17 @@ def _cpu_model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _export(export: Export | None) -> Mapping[str, object] | None:
+    if export is None:
+        return None
+    return {
+        "bytes": export.size_bytes,
+        "batchSize": export.batch_size,
+        "seqLen": export.seq_len,
+        "released": export.released,
+    }
 
 
 def _metrics(measured: Measured, step0: float | None) -> Mapping[str, object]:

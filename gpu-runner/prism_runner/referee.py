@@ -20,18 +20,21 @@ from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
 from prism_runner.judge import Judge
-from prism_runner.manifest import Claims, Digests, Measured, Spent, manifest
+from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
 from prism_runner.record import Identity, Remainder, record_pieces, totals
 from prism_runner.session import Session
 from prism_runner.shards import load_stream_bytes
 from prism_runner.spec import RunSpec, parse_spec
-from prism_runner.stream import LaneReader, TokenStream
+from prism_runner.state_file import StateFile
+from prism_runner.stream import LaneReader, TokenStream, complement
+from prism_runner.synced_files import publish
 from prism_runner.tokenizers import load_tokenizer
 
 RECORD_NAME = "record.json"
 CUTS_NAME = "cuts.json"
 MANIFEST_NAME = "prism_run_manifest.v2.json"
+MOST_RELEASED_SPANS = 4096
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Attempt:
 
     def __init__(self, places: Places, spec: RunSpec) -> None:
         self.places = places
+        self.out = places.attempt / "out"
         self.spec = spec
         self.xz_bytes = 0
         self.stream: TokenStream | None = None
@@ -60,8 +64,10 @@ def run(places: Places) -> int:
     torch.set_num_threads(1)
     spec = parse_spec((places.attempt / "in" / "spec.json").read_bytes())
     attempt = Attempt(places, spec)
+    attempt.out.mkdir(exist_ok=True)
     try:
-        bundle = read_bundle(attempt)
+        bundle = checked_bundle(places, spec)
+        attempt.xz_bytes = xz_bytes(bundle)
         load_stream(attempt, bundle)
         converse(attempt, bundle)
         outcome = Outcome("completed")
@@ -74,12 +80,11 @@ def run(places: Places) -> int:
     return 0
 
 
-def read_bundle(attempt: Attempt) -> bytes:
-    """The bundle's canonical bytes, checked against the code hash, measured, and never run here."""
-    bundle = (attempt.places.attempt / "in" / "bundle").read_bytes()
-    if hashlib.sha256(bundle).hexdigest() != attempt.spec.code_hash:
+def checked_bundle(places: Places, spec: RunSpec) -> bytes:
+    """The bundle's canonical bytes, checked against the code hash, and never unpacked here."""
+    bundle = (places.attempt / "in" / "bundle").read_bytes()
+    if hashlib.sha256(bundle).hexdigest() != spec.code_hash:
         raise ValueError("the bundle isn't the one that the spec names")
-    attempt.xz_bytes = xz_bytes(bundle)
     return bundle
 
 
@@ -100,7 +105,9 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
     channel = listener.accept(attempt.spec.limits.connect_seconds)
     announce("connected", {})
-    attempt.session = Session(channel, attempt.spec, attempt.stream, bundle, announce, judge)
+    spec, stream = attempt.spec, attempt.stream
+    state = StateFile(attempt.out, spec.limits.max_state_bytes) if spec.export_state else None
+    attempt.session = Session(channel, spec, stream, bundle, announce, judge, state)
     attempt.session.run()
 
 
@@ -111,15 +118,28 @@ def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:
     return Remainder(tokens, stream.bytes_of(spans), tokens * uniform_cost(stream.vocab))
 
 
+def exported(session: Session, completed: bool) -> Export | None:
+    """Keep the exported state if the attempt is complete, else remove what came of it."""
+    state, stream = session.state, session.stream
+    if state is None:
+        return None
+    if not completed or state.exported is None:
+        state.drop()
+        return None
+    state.keep()
+    drawn = complement(session.lanes.undrawn(), len(stream.tokens))
+    longest = sorted(drawn, key=lambda span: span[1] - span[0])[-MOST_RELEASED_SPANS:]
+    released = tuple((stream.byte_ends[begin], stream.byte_ends[end]) for begin, end in sorted(longest))
+    return Export(state.exported.digest, state.exported.size_bytes, session.batch_size, session.seq_len, released)
+
+
 def write_results(attempt: Attempt, outcome: Outcome) -> None:
-    """Record and cuts where there are any, then the manifest, last: one that exists is whole."""
-    out = attempt.places.attempt / "out"
-    out.mkdir(exist_ok=True)
+    """Record, cuts and state where there are any, then the manifest, last: one that exists is whole."""
     measured, digests = Measured(None, None, None, Claims(), Spent(), stopped_by_clock=False), Digests()
     if attempt.session is not None:
-        measured, digests = write_measured(attempt.spec, attempt.session, outcome, out)
+        measured, digests = write_measured(attempt.spec, attempt.session, outcome, attempt.out)
     facts = manifest(attempt.spec, outcome, measured, digests, attempt.xz_bytes)
-    write_synced(out, MANIFEST_NAME, [canonical_json.encode(facts)])
+    write_synced(attempt.out, MANIFEST_NAME, [canonical_json.encode(facts)])
 
 
 def write_measured(spec: RunSpec, session: Session, outcome: Outcome, out: Path) -> tuple[Measured, Digests]:
@@ -134,9 +154,9 @@ def write_measured(spec: RunSpec, session: Session, outcome: Outcome, out: Path)
         record_digest = write_synced(out, RECORD_NAME, record_pieces(identity, ledger, remainder))
     if completed or outcome.verdict == "causality":
         cuts_digest = write_synced(out, CUTS_NAME, cuts.pieces())
-    total = totals(ledger, remainder)
-    measured = Measured(ledger, cuts, total, session.claims, session.spent(), session.stopped_by_clock)
-    return measured, Digests(record_digest, cuts_digest)
+    export, total = exported(session, completed), totals(ledger, remainder)
+    measured = Measured(ledger, cuts, total, session.claims, session.spent(), session.stopped_by_clock, export)
+    return measured, Digests(record_digest, cuts_digest, export.digest if export else None)
 
 
 def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:
@@ -149,10 +169,7 @@ def write_synced(folder: Path, name: str, pieces: Iterable[bytes]) -> str:
             file.write(piece)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, folder / name)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    publish(temporary, folder / name)
     return digest.hexdigest()
 
 

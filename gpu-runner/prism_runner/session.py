@@ -1,6 +1,6 @@
 """The referee's conversation with one contestant, from hello to bye. It ends by returning (completed) or raising.
 
-    hello → ready → (open → (next → frame → logits … → release)* → end)* → finish → bye
+    hello → ready → (open → (next → frame → logits … → release)* → end)* → state* → finish → bye
 
 Theory of operation. The contestant is hostile from `ready` on. Whatever it does ends as AttemptFailed or AttemptLost:
 a message out of order is `contract`, silence is `timeout`, a closed channel is lost. What goes wrong before `ready` is
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
-from prism_runner.fields import FieldError, Fields, choice, flag, integer, text
+from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, text
 from prism_runner.frames import Chunk, Frame, answer, ask
 from prism_runner.judge import Judge
 from prism_runner.manifest import Claims, Spent
@@ -26,6 +26,7 @@ from prism_runner.memory_file import BUFFERS, SLOT_BYTES, SLOTS, SlotReader, cre
 from prism_runner.opening import checked_shape, context_values
 from prism_runner.outcome import AttemptFailed, AttemptLost
 from prism_runner.spec import RunSpec
+from prism_runner.state_file import LONGEST_PIECE, StateFile
 from prism_runner.stream import Batch, LaneReader, TokenStream
 
 PROTOCOL = 1
@@ -33,6 +34,8 @@ MOST_BATCHES = 1_000_000  # bounds the record; an honest run has a hundredth of 
 LONGEST_CLAIM_BYTES = 4096
 LAST_WORDS_SECONDS = 10.0  # for `failed` after a refusal
 BYE_SECONDS = 1.0  # for room in the socket
+
+BODIES = {"state": LONGEST_PIECE}
 
 Announce = Callable[[str, Mapping[str, object]], None]
 
@@ -59,6 +62,7 @@ class Session:
     bundle: bytes  # canonical form, passed on unread
     announce: Announce  # progress for people and the executor's clocks
     judge: Judge  # what the answers cost, and what they gave away
+    state: StateFile | None = None  # where the exported state goes; None: it isn't asked for
     clock: Clock = field(default_factory=Clock)
     claims: Claims = field(default_factory=Claims)
     stopped_by_clock: bool = False
@@ -66,7 +70,7 @@ class Session:
     def __post_init__(self) -> None:
         self.lanes = LaneReader(self.stream)
         self._due: deque[Callable[[], None]] = deque()  # judging of what has been copied out
-        self._seq_len = 0  # T of the iterator; 0: no iterator yet
+        self.batch_size, self.seq_len = 0, 0  # B and T of the iterator; 0: no iterator yet
         self._frames_asked = 0
         self._batches = 0
         self._covered_bytes = 0  # of all batches released
@@ -111,6 +115,8 @@ class Session:
             "slots": SLOTS,
             "architecture": {"entrypoint": self.spec.architecture.path, "symbol": self.spec.architecture.symbol},
             "training": {"entrypoint": self.spec.training.path, "symbol": self.spec.training.symbol},
+            "exportState": self.state is not None,
+            "seedAudit": self.spec.seed_audit,
         }
         self.channel.send(hello, self.clock.deadline, self.bundle, descriptor)
         os.close(descriptor)  # the mapping stays
@@ -124,24 +130,28 @@ class Session:
     # --- the contestant is hostile from here on ------------------------------------------------------------------
 
     def _receive(self, deadline: float) -> Fields:
-        """The next message. `failed` may come at any time, and ends the attempt."""
-        header, _ = self.channel.receive(deadline)
+        """The next message, where none has a body. `failed` may come at any time, and ends the attempt."""
+        return self._receive_with_body(deadline, {})[0]
+
+    def _receive_with_body(self, deadline: float, bodies: Mapping[str, int] = BODIES) -> tuple[Fields, bytearray]:
+        header, body = self.channel.receive(deadline, bodies)
         if header["kind"] == "failed":
             raise failure_claimed(header)
-        return header
+        return header, body
 
     def _serve(self) -> None:
         answers = {"open": self._open, "next": self._next, "finish": self._finish}
         kind = ""
         while kind != "finish":
             self._judge_all_but(0)
-            header = self._receive(self.clock.deadline)
+            header, body = self._receive_with_body(self.clock.deadline)
             self._end_training()
             kind = str(header["kind"])
-            if kind not in answers:
+            exporting = self._phase == "exporting"
+            if kind not in (("state", "finish") if exporting else (*answers, "state")):
                 raise ChannelViolation(f"`{kind[:64]}` out of order")
             try:
-                answers[kind](header)
+                self._state(header, body) if kind == "state" else answers[kind](header)
             except FieldError as error:
                 raise ChannelViolation(f"malformed `{kind}`: {error}") from error
 
@@ -152,7 +162,7 @@ class Session:
         except FieldError as refusal:
             raise self._refuse(str(refusal)) from refusal
         self.lanes.open(batch_size)
-        self._seq_len = seq_len
+        self.batch_size, self.seq_len = batch_size, seq_len
         if not self.clock.opened:
             self.clock.opened = time.monotonic()
             self.clock.deadline = self.clock.budget_ends + self.spec.limits.grace_seconds
@@ -173,7 +183,7 @@ class Session:
         return AttemptFailed("contract", reason, where)
 
     def _next(self, _header: Fields) -> None:
-        if not self._seq_len:
+        if not self.seq_len:
             raise ChannelViolation("`next` before any `open`")
         over_budget = time.monotonic() >= self.clock.budget_ends
         if self.lanes.exhausted or over_budget:
@@ -197,7 +207,7 @@ class Session:
         self.clock.deadline = self.clock.budget_ends + self.spec.limits.grace_seconds
         began = time.monotonic()
         self._phase = "frame"
-        batch = self.lanes.draw(self._seq_len)
+        batch = self.lanes.draw(self.seq_len)
         trial = self.judge.begin(batch)
         deadline = began
         for number, tokens in enumerate(self.judge.questions(trial)):
@@ -224,18 +234,29 @@ class Session:
             self._judge_all_but(BUFFERS - 1)  # the next chunk needs a buffer
         self.announce("frameEnd", {"id": frame.id})
 
+    def _state(self, header: Fields, piece: bytearray) -> None:
+        """The next piece of the exported state; from the first one on, `graceSeconds` are left."""
+        if self.state is None:
+            raise ChannelViolation("`state` in a run that exports none")
+        if self._phase != "exporting":
+            self._phase = "exporting"
+            self.clock.deadline = time.monotonic() + self.spec.limits.grace_seconds
+        self.state.take(header, piece)
+
     def _judge_all_but(self, most: int) -> None:
         """Do what is due, oldest first, until at most so much is left. Raises AttemptFailed: `nan` or `causality`."""
         while len(self._due) > most:
             self._due.popleft()()
 
     def _finish(self, header: Fields) -> None:
+        if self.state is not None and self._batches:
+            self._check_parameters(self.state.complete().elements)
         self._claim_parameters(header)
-        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"))
+        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"), seed_audit_claimed(header))
 
     def _check_coverage(self) -> None:
         """A run that predicted nothing is no run."""
-        if not self._seq_len:
+        if not self.seq_len:
             raise AttemptFailed("contract", "train(ctx) returned and the stream was never opened")
         if not self._batches:
             raise AttemptFailed("contract", "train(ctx) returned without taking a batch: nothing was predicted")
@@ -243,8 +264,11 @@ class Session:
     def _claim_parameters(self, header: Fields) -> None:
         parameters = integer(header, "parameters", 0, 2**53 - 1)
         self.claims = Claims(parameters, self.claims.deterministic)
-        if parameters > self.spec.limits.max_parameters:
-            cap = self.spec.limits.max_parameters
+        self._check_parameters(parameters)
+
+    def _check_parameters(self, parameters: int) -> None:
+        cap = self.spec.limits.max_parameters
+        if parameters > cap:
             raise AttemptFailed("parameterCap", f"{parameters} parameters and buffer elements, the cap is {cap}")
 
     def _progress(self) -> float:
@@ -261,6 +285,15 @@ class Session:
         with contextlib.suppress(ChannelClosed, ChannelTimeout):
             self.channel.send({"kind": "bye"}, time.monotonic() + BYE_SECONDS)
         self.channel.close()
+
+
+def seed_audit_claimed(header: Fields) -> Mapping[str, int] | None:
+    """The contestant's own account of its two-seed audit. Raises FieldError."""
+    if header.get("seedAudit") is None:
+        return None
+    claimed = nested(header, "seedAudit")
+    names = ("elements", "invariantElements", "informationBytes")
+    return {name: integer(claimed, name, 0, 2**53 - 1) for name in names}
 
 
 def failure_claimed(header: Fields) -> AttemptFailed:

@@ -17,7 +17,7 @@ def load_stream_bytes(folder: Path, digest: str, split: str, season_secret: byte
 
     Raises LockedFileError when a hash is wrong or the split is too small.
     """
-    documents = list(_documents(folder, digest, split))
+    documents = load_documents(folder, digest, split)
     documents.sort(key=lambda document: document_rank(season_secret, document[0]))
     return join_and_cut([raw for _, raw in documents], stream_bytes)
 
@@ -25,6 +25,11 @@ def load_stream_bytes(folder: Path, digest: str, split: str, season_secret: byte
 def document_rank(season_secret: bytes, document_id: str) -> bytes:
     """What documents are ordered by."""
     return hmac.digest(season_secret, document_id.encode("utf-8"), "sha256")
+
+
+def load_documents(folder: Path, digest: str, split: str) -> list[tuple[str, bytes]]:
+    """(id, UTF-8 text) of every document of a split, in the shards' order. Raises LockedFileError."""
+    return list(_documents(folder, digest, split))
 
 
 def _documents(folder: Path, digest: str, split: str) -> Iterator[tuple[str, bytes]]:
@@ -42,7 +47,11 @@ def join_and_cut(documents: list[bytes], stream_bytes: int) -> bytes:
     joined = b"".join(documents)
     if len(joined) < stream_bytes:
         raise LockedFileError(f"the split has {len(joined)} bytes, the stream needs {stream_bytes}")
-    cut = stream_bytes
-    while cut < len(joined) and joined[cut] & 0b1100_0000 == 0b1000_0000:  # a continuation byte begins no character
-        cut -= 1
-    return joined[:cut]
+    return joined[: character_start(joined, stream_bytes)]
+
+
+def character_start(raw: bytes, at: int) -> int:
+    """The last place at or before `at` where a character begins, or the end."""
+    while at < len(raw) and raw[at] & 0b1100_0000 == 0b1000_0000:  # a continuation byte begins no character
+        at -= 1
+    return at

@@ -30,6 +30,7 @@ class Limits:
     frame_seconds: float  # for answering one frame
     connect_seconds: float  # for the contestant's connection
     setup_seconds: float  # from hello to the first open
+    max_state_bytes: int  # of an exported state
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,13 @@ class RunSpec:
     training: Entrypoint  # train
     decoys: DecoyPlan  # where it is asked blind
     rows: RowSample  # what is scored
-    export_state: bool  # the trained state is wanted at the end
     limits: Limits  # bounds
     device: str  # `cpu`
-    world_size: int  # 1
+    world_size: int  # processes of the contestant; 1 in a scored run
     backend: str  # `gloo`
     threads: int  # torch threads a process
+    export_state: bool  # the last model's state is handed over at the end
+    seed_audit: bool  # the contestant reports what of its model doesn't depend on the seed
 
 
 def parse_spec(raw: bytes) -> RunSpec:
@@ -101,18 +103,21 @@ def parse_spec(raw: bytes) -> RunSpec:
         training=_entrypoint(fields, "training"),
         decoys=_decoys(nested(fields, "decoys")),
         rows=_rows(nested(fields, "rows")),
-        export_state=flag(fields, "exportState"),
         limits=_limits(nested(fields, "limits")),
         device=choice(fields, "device", ("cpu",)),
-        world_size=integer(fields, "worldSize", 1, 1),
+        world_size=integer(fields, "worldSize", 1, 8),
         backend=choice(fields, "backend", ("gloo",)),
         threads=integer(fields, "threads", 1, 1024),
+        export_state=flag(fields, "exportState"),
+        seed_audit=flag(fields, "seedAudit"),
     )
 
 
 def _limits(fields: Fields) -> Limits:
+    max_parameters = integer(fields, "maxParameters", 1, LARGEST)
+    largest_state = max_parameters * 44 // 10 + (1 << 20)  # float32, a tenth more, and room for the header
     return Limits(
-        max_parameters=integer(fields, "maxParameters", 1, LARGEST),
+        max_parameters=max_parameters,
         max_seq_len=integer(fields, "maxSeqLen", 16, 2**20),
         default_seq_len=integer(fields, "defaultSeqLen", 16, 2**20),
         max_layers=integer(fields, "maxLayers", 1, LARGEST),
@@ -122,6 +127,7 @@ def _limits(fields: Fields) -> Limits:
         frame_seconds=seconds(fields, "frameSeconds"),
         connect_seconds=seconds(fields, "connectSeconds"),
         setup_seconds=seconds(fields, "setupSeconds"),
+        max_state_bytes=integer({"maxStateBytes": largest_state, **fields}, "maxStateBytes", 1, LARGEST),
     )
 
 

@@ -93,11 +93,15 @@ class LaneReader:
         """Continue lanes of this batch size, or cut the uncharged tokens anew. batch_size >= 1."""
         if batch_size == len(self._lanes):
             return
-        uncharged = merge([span for lane in self._lanes for span in lane.left()] + self._behind.left())
+        uncharged = self.undrawn()
         self._left = length(uncharged) // batch_size
         self._behind = Spans(uncharged)
         self._lanes = [Spans(self._behind.take(self._left)) for _ in range(batch_size)]
         self._last = []
+
+    def undrawn(self) -> list[Span]:
+        """What no row has held yet, in stream order."""
+        return merge([span for lane in self._lanes for span in lane.left()] + self._behind.left())
 
     @property
     def exhausted(self) -> bool:
@@ -125,6 +129,12 @@ class LaneReader:
         if self._last or self._left != 1:
             return ()
         return tuple(span for lane in self._lanes for span in lane.left())
+
+
+def complement(spans: Iterable[Span], stop: int) -> list[Span]:
+    """What of [0, stop) isn't in the spans, which are in stream order."""
+    edges = [0, *(edge for span in spans for edge in span), stop]
+    return [(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True) if begin < end]
 
 
 def length(spans: Iterable[Span]) -> int:

@@ -21,9 +21,9 @@ from prism_runner.bundle import write_canonical
 RUNNER = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-P", "-s", "-B"]
 CONTESTANT = ["-m", "prism_runner", "contestant"]
-UNDER_TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nnodes=1"]
-UNDER_TORCHRUN += ["--nproc-per-node=1", *CONTESTANT]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nnodes=1"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(RUNNER), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+ENVIRONMENT |= {"GLOO_SOCKET_IFNAME": "lo"}
 WORDS = ["the", "of", "and", "to", "in", "that", "he", "shall", "unto", "for", "lord", "they", "be", "is", "him"]
 
 GRU = """
@@ -63,6 +63,11 @@ def train(ctx):
         optimizer.step()
 """
 
+
+def under_torchrun(processes: int) -> list[str]:
+    return [*TORCHRUN, f"--nproc-per-node={processes}", *CONTESTANT]
+
+
 LIMITS = {
     "maxParameters": 150_000_000,
     "maxSeqLen": 512,
@@ -91,28 +96,29 @@ class Result:
     cuts_bytes: bytes | None
     contestant_log: str
     spec: dict[str, Any]
+    state: Path | None = None  # a copy of state.safetensors
 
     @property
     def outcome(self) -> dict[str, Any]:
         return dict(self.manifest["outcome"])
 
 
-def make_data(folder: Path, documents: int = 60, words: int = 120) -> str:
+def make_data(folder: Path, split: str = "train", documents: int = 60, words: int = 120) -> str:
     """A locked split of seeded nonsense with a few wide characters; returns the manifest's digest."""
     source = random.Random(7)
     shards = []
-    (folder / "train").mkdir(parents=True)
+    (folder / split).mkdir(parents=True)
     for number in range(2):
         lines, ids = [], [f"doc-{number}-{index:03}" for index in range(documents // 2)]
         for name in ids:
             text = " ".join(source.choice(WORDS) for _ in range(words)) + " — Ωmega, 日本.\n"
             lines.append(json.dumps({"id": name, "text": text}, ensure_ascii=False))
         raw = ("\n".join(lines) + "\n").encode()
-        path = f"train/{number:05}.jsonl"
+        path = f"{split}/{number:05}.jsonl"
         (folder / path).write_bytes(raw)
         digest = hashlib.sha256(raw).hexdigest()
         shards.append({"path": path, "sha256": digest, "bytes": len(raw), "documents": len(lines)})
-    manifest = {"schema": "prism_locked_data.v1", "splits": {"train": {"shards": shards}}}
+    manifest = {"schema": "prism_locked_data.v1", "splits": {split: {"shards": shards}}}
     return write_json(folder / "MANIFEST.json", manifest)
 
 
@@ -176,7 +182,7 @@ def make_spec(home: Path, bundle: bytes, fraction: float, overrides: dict[str, A
         "fencingToken": 3,
         "codeHash": hashlib.sha256(bundle).hexdigest(),
         "runnerDigest": "0" * 64,
-        "dataDigest": make_data(home / "data"),
+        "dataDigest": make_data(home / "data", overrides.pop("split", "train")),
         "tokenizersDigest": make_tokenizers(home / "tokenizers"),
         "seed": 1337,
         "seasonSecret": "5ea50000",
@@ -245,7 +251,8 @@ def read_result(home: Path, spec: dict[str, Any]) -> Result:
     record, cuts = (read_if_there(out / name) for name in ("record.json", "cuts.json"))
     manifest = (out / "prism_run_manifest.v2.json").read_bytes()
     log = (home / "contestant.log").read_text(errors="replace")
-    return Result(json.loads(manifest), manifest, parsed(record), record, parsed(cuts), cuts, log, spec)
+    state = kept_copy(out / "state.safetensors")
+    return Result(json.loads(manifest), manifest, parsed(record), record, parsed(cuts), cuts, log, spec, state)
 
 
 def read_if_there(path: Path) -> bytes | None:
@@ -254,3 +261,12 @@ def read_if_there(path: Path) -> bytes | None:
 
 def parsed(raw: bytes | None) -> dict[str, Any] | None:
     return None if raw is None else json.loads(raw)
+
+
+def kept_copy(path: Path) -> Path | None:
+    """The file beside others that outlive their attempt; None where there is none."""
+    if not path.exists():
+        return None
+    copy = Path(tempfile.mkdtemp(prefix="prism-kept-")) / path.name
+    shutil.copy(path, copy)
+    return copy

@@ -19,6 +19,9 @@ from prism_runner.channel import SOCKET_NAME, Channel, connect
 
 FAR = 60.0
 
+STATE_HEADER = b'{"w":{"dtype":"U8","shape":[20],"data_offsets":[0,20]}}'
+STATE = struct.pack("<Q", len(STATE_HEADER)) + STATE_HEADER + bytes(20)
+
 
 class Client:
     """The protocol's moves, one by one."""
@@ -36,7 +39,8 @@ class Client:
         self.channel.send({"kind": kind, **fields}, time.monotonic() + FAR)
 
     def hear(self) -> Any:
-        return self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})[0]
+        header, self.body = self.channel.receive(time.monotonic() + FAR, {"frame": 1 << 26})
+        return header
 
     def open(self, batch_size: int = 4, seq_len: int = 64) -> None:
         self.say("open", batchSize=batch_size, seqLen=seq_len, tokenizer=None, parameters=10)
@@ -70,6 +74,10 @@ class Client:
     def finish(self) -> None:
         self.say("finish", parameters=10, deterministic=True)
         assert self.hear()["kind"] == "bye"
+
+    def state(self, piece: bytes, **changes: int) -> None:
+        header = {"kind": "state", "offset": 0, "total": len(piece), **changes}
+        self.channel.send(header, time.monotonic() + FAR, piece)
 
     def raw(self, header: bytes) -> None:
         self.socket.sendall(struct.pack("<I", len(header)) + header)
@@ -299,6 +307,102 @@ def rewriting_memory(client: Client) -> None:
             client.map[:] = b"\x7f" * len(client.map)
             frame = client.hear()
     client.finish()
+
+
+def state_unasked(client: Client) -> None:
+    client.state(b"x")
+
+
+def no_state(client: Client) -> None:
+    client.all_batches()
+    client.say("finish", parameters=10)
+
+
+def state_cut_short(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=2)
+    client.say("finish", parameters=10)
+
+
+def state_out_of_order(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.state(b"x", total=3, offset=2)
+
+
+def state_over_its_total(client: Client) -> None:
+    client.all_batches()
+    client.state(b"xyz", total=2)
+
+
+def state_of_another_total(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.state(b"y", total=4, offset=1)
+
+
+def state_without_end(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=1 << 40)
+
+
+def state_in_a_huge_piece(client: Client) -> None:
+    client.all_batches()
+    client.state(bytes((4 << 20) + 1))
+
+
+def state_of_rubbish(client: Client) -> None:
+    client.all_batches()
+    client.state(b"\x80\x04rubbish")
+    client.say("finish", parameters=10)
+
+
+def more_batches_after_the_state(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.say("next")
+
+
+def a_state_of_too_many_elements(client: Client) -> None:
+    client.all_batches()
+    client.state(STATE)
+    client.say("finish", parameters=1)
+
+
+def silence_within_the_state(client: Client) -> None:
+    client.all_batches()
+    client.state(b"x", total=3)
+    client.wait_forever()
+
+
+def own_tokens(client: Client, positions: int) -> None:
+    """Expects every token again, `positions` at a time in the first batch; spoils each slot as soon as it is taken."""
+    client.open()
+    while (frame := client.next())["kind"] == "frame":
+        while frame["kind"] == "frame":
+            ids = struct.unpack(f"<{len(client.body) // 4}I", client.body)
+            for start in range(0, len(ids), positions):
+                part = ids[start : start + positions]
+                for index, token in enumerate(part):
+                    client.map[index * 1024 : (index + 1) * 1024] = b"".join(
+                        struct.pack("<f", 3.0 * (entry == token)) for entry in range(256)
+                    )
+                client.answer(frame, start=start, count=len(part))
+                client.hear()
+                client.map[: len(part) * 1024] = b"\x7f" * (len(part) * 1024)
+            frame = client.hear()
+        if frame["coveredBytes"] > 1000:
+            break
+    client.finish()
+
+
+def frame_by_frame(client: Client) -> None:
+    own_tokens(client, 256)
+
+
+def position_by_position(client: Client) -> None:
+    """More chunks than the referee has buffers."""
+    own_tokens(client, 1)
 
 
 def after_the_end(client: Client) -> None:

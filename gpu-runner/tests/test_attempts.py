@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from attempts import CONTESTANT, GRU, TRAIN, UNDER_TORCHRUN, Result, run_attempt
+from attempts import CONTESTANT, GRU, TRAIN, Result, run_attempt, under_torchrun
 
 LN_256 = 5_545_177
 
@@ -97,7 +97,7 @@ def test_under_torchrun_a_process_group_can_be_made() -> None:
         "    assert (dist.get_world_size(), dist.get_rank(), ctx.rank, ctx.local_rank) == (1, 0, 0, 0)\n"
         "    model = DistributedDataParallel(ctx.build_model())\n",
     )
-    check_sums(run_attempt(loop=loop, command=UNDER_TORCHRUN))
+    check_sums(run_attempt(loop=loop, command=under_torchrun(1)))
 
 
 def test_equal_logits_cost_eight_bits_a_byte_in_either_dtype() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attempts import GRU, TRAIN, UNDER_TORCHRUN, Result, run_attempt
+from attempts import GRU, TRAIN, Result, run_attempt, under_torchrun
 from test_attempts import LOOP, architecture, check_sums, completed
 
 OFTEN = {"cutsPerMegabyte": 8000, "framesPerBatch": 1}
@@ -191,6 +191,6 @@ def test_a_wrapped_model_is_reused_under_torchrun() -> None:
         "    from torch.nn.parallel import DistributedDataParallel\n"
         "    model = DistributedDataParallel(ctx.build_model())\n",
     )
-    result = run_attempt(loop=loop, command=UNDER_TORCHRUN, decoys=OFTEN)
+    result = run_attempt(loop=loop, command=under_torchrun(1), decoys=OFTEN)
     check_sums(result)
     check_cuts(result)

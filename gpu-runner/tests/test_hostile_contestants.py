@@ -9,8 +9,9 @@ from attempts import Result, run_attempt
 CLIENT = str(Path(__file__).with_name("hostile_client.py"))
 
 
-def attacked_by(attack: str, **limits: float) -> Result:
-    return run_attempt(command=[CLIENT, attack], limits={"connectSeconds": 20, **limits})
+def attacked_by(attack: str, export_state: bool = False, **limits: float) -> Result:
+    limits = {"connectSeconds": 20, **limits}
+    return run_attempt(command=[CLIENT, attack], limits=limits, exportState=export_state)
 
 
 VIOLATIONS = {
@@ -41,6 +42,7 @@ VIOLATIONS = {
     "failed_with_a_verdict_of_its_own": "verdict must be",
     "finish_without_open": "never opened",
     "finish_without_batch": "nothing was predicted",
+    "state_unasked": "exports none",
 }
 
 
@@ -49,6 +51,39 @@ def test_a_broken_protocol_is_a_contract_failure(attack: str, reason: str) -> No
     outcome = attacked_by(attack).outcome
     assert (outcome["kind"], outcome["verdict"]) == ("failed", "contract")
     assert reason in outcome["message"]
+
+
+STATES = {
+    "no_state": "cut short: 0 of 0 bytes",
+    "state_cut_short": "cut short: 1 of 2 bytes",
+    "state_out_of_order": "offset must be",
+    "state_over_its_total": "goes beyond the total",
+    "state_of_another_total": "total must be",
+    "state_without_end": "total must be between 1 and 661048576",
+    "state_in_a_huge_piece": "bodyBytes must be",
+    "state_of_rubbish": "isn't a safetensors file",
+    "more_batches_after_the_state": "`next` out of order",
+}
+
+
+@pytest.mark.parametrize(("attack", "reason"), STATES.items())
+def test_a_state_that_breaks_the_protocol_is_a_contract_failure(attack: str, reason: str) -> None:
+    result = attacked_by(attack, export_state=True)
+    assert (result.outcome["kind"], result.outcome["verdict"]) == ("failed", "contract")
+    assert reason in result.outcome["message"]
+    assert result.state is None
+
+
+def test_a_state_over_the_parameter_cap_is_refused_by_its_header() -> None:
+    attack = "a_state_of_too_many_elements"
+    assert attacked_by(attack, export_state=True, maxParameters=20).outcome["kind"] == "completed"
+    outcome = attacked_by(attack, export_state=True, maxParameters=19).outcome
+    assert outcome["verdict"] == "parameterCap"
+
+
+def test_silence_within_the_state_is_a_timeout() -> None:
+    outcome = attacked_by("silence_within_the_state", export_state=True, graceSeconds=0.5).outcome
+    assert (outcome["kind"], outcome["verdict"]) == ("failed", "timeout")
 
 
 SILENCES = {
@@ -90,6 +125,13 @@ def test_attempts_on_the_channel_change_nothing(attack: str) -> None:
     totals = result.record["totals"]
     uniform = 5_545_177  # round(ln 256 * 10^6)
     assert totals["microNats"] == totals["coveredBytes"] * uniform
+
+
+def test_answers_are_judged_as_they_were_copied_however_many_are_waiting() -> None:
+    whole, small = attacked_by("frame_by_frame"), attacked_by("position_by_position")
+    assert whole.outcome == small.outcome == {"kind": "completed"}, small.contestant_log
+    assert whole.record_bytes == small.record_bytes
+    assert whole.cuts_bytes == small.cuts_bytes
 
 
 def test_descriptors_that_come_along_are_not_taken() -> None:

@@ -8,10 +8,21 @@ import { withWorkFolder } from './work-folder.mjs';
 
 /**
  * Builds and tags; returns the image id. The context holds the Dockerfile, what `context` names (name in the context →
- * path here) and what `prepare(folder)` writes. `labels` and `args` are name → value. No network unless asked for.
+ * path here) and what `prepare(folder)` writes. `labels` and `args` are name → value; `target` is a stage, by default the last one.
+ * No network unless asked for.
  */
-export async function buildImage({ tag, dockerfile, args = {}, labels = {}, context = {}, prepare, network = 'none' }) {
+export async function buildImage({
+  tag,
+  dockerfile,
+  target = '',
+  args = {},
+  labels = {},
+  context = {},
+  prepare,
+  network = 'none',
+}) {
   const query = {
+    target,
     t: tag,
     buildargs: JSON.stringify(args),
     labels: JSON.stringify(labels),

@@ -33,7 +33,7 @@ import { examining } from '../executor/run-examples.ts';
 
 /** A log with one scored submission, whose record, cuts and manifest a referee wrote. */
 async function scored(dataDir: string): Promise<void> {
-  const fixture = (name: string) => readFile(join('test/executor/fixtures/completed', `${name}.json`));
+  const fixture = (name: string) => readFile(join('gpu-runner/fixtures', `${name}.json`));
   const files = { record: await fixture('record'), cuts: await fixture('cuts'), manifest: await fixture('manifest') };
   const spec: RunSpec = JSON.parse(String(await fixture('spec')));
   const { measured } = readRunFiles(files, spec, examining);

@@ -35,7 +35,7 @@ named = ['submissionId', 'run', 'purpose', 'attempt', 'fencingToken', 'codeHash'
 platform = {'torch': 'none', 'python': '3', 'cpu': 'any', 'capability': 'any', 'threads': 1, 'device': 'cpu'}
 manifest = {
     'schema': 'prism_run_manifest.v2', 'provenance': {**{name: spec[name] for name in named}, 'platform': platform},
-    'outcome': outcome, 'recordDigest': None, 'cutsDigest': None, 'stateDigest': None, 'xzBytes': 1,
+    'outcome': outcome, 'recordDigest': None, 'cutsDigest': None, 'stateDigest': None, 'export': None, 'xzBytes': 1,
     'metrics': {'sum_neg_log_likelihood_nats': 0, 'covered_bytes': 0, 'predicted_tokens': 0, 'step0_loss': None, 'online_loss': [], 'covered_bytes_cumulative': []},
     'heldout': None,
     'anti_cheat': {'step0_anomaly': False, 'nan_inf_detected': False, 'causality': None, 'blind_mean': None, 'seed_audit': None},

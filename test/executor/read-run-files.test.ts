@@ -123,7 +123,7 @@ describe('A conviction for a breach of causality', () => {
 });
 
 describe('readRunFiles on what a referee wrote', () => {
-  const fixture = (path: string) => readFile(join('test/executor/fixtures', path));
+  const fixture = (path: string) => readFile(join('gpu-runner/fixtures', path));
   const read = async (folder: string) => {
     const [manifest, cuts, spec] = await Promise.all(
       ['manifest', 'cuts', 'spec'].map((name) => fixture(`${folder}/${name}.json`)),
@@ -138,7 +138,7 @@ describe('readRunFiles on what a referee wrote', () => {
   };
 
   it('takes a completed run, decoys where its key places them', async () => {
-    const { asked, record, reading, measured } = await read('completed');
+    const { asked, record, reading, measured } = await read('.');
     expect(reading).to.deep.equal({ kind: 'completed' });
     const { totals }: DraftRecord = JSON.parse(String(record));
     expect(measured?.measurement).to.include({ microNats: totals.microNats, streamBytes: asked.streamBytes });
@@ -147,7 +147,7 @@ describe('readRunFiles on what a referee wrote', () => {
 
   it('takes a run of which half the rows were scored, and estimates what all of them cost', async () => {
     const { measured } = await read('sampled');
-    const all = (await read('completed')).measured?.measurement.microNats ?? 0;
+    const all = (await read('.')).measured?.measurement.microNats ?? 0;
     const { microNats = 0, standardErrorMicroNats = 0 } = measured?.measurement ?? {};
     expect(Math.abs(microNats - all)).to.be.within(1, 2 * standardErrorMicroNats);
   });
@@ -157,7 +157,7 @@ describe('readRunFiles on what a referee wrote', () => {
   });
 
   it('hashes the canonical bundle as the spec names it', async () => {
-    const { asked } = await read('completed');
+    const { asked } = await read('.');
     expect(sha256Hex(await readFile('gpu-runner/fixtures/bundle'))).to.equal(asked.codeHash);
   });
 });

@@ -170,6 +170,7 @@ export function exampleManifest(
     recordDigest: digests.record,
     cutsDigest: digests.cuts,
     stateDigest: null,
+    export: null,
     xzBytes: 812,
     metrics: {
       sum_neg_log_likelihood_nats: record.totals.microNats / 1e6,
