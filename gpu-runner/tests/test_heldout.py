@@ -76,8 +76,8 @@ def test_state_carried_along_the_lanes_agrees_and_is_carried() -> None:
     assert carried["trained"]["bitsPerByte"] < 5
 
 
-def test_a_model_that_looks_ahead_disagrees_with_itself() -> None:
-    result = run_held_out(trained_state(CHEAT), CHEAT).result
+def test_a_model_that_looks_ahead_disagrees_with_itself(gru_state: Path) -> None:
+    result = run_held_out(gru_state, CHEAT).result  # honest in its run, and not here
     assert (result["verdict"], result["trained"], result["twin"], result["delta"]) == ("disagree", None, None, None)
 
 
