@@ -24,7 +24,7 @@ def context_values(spec: RunSpec, stream: TokenStream) -> Mapping[str, object]:
         "backend": spec.backend,
         "threads": spec.threads,
         "tokenBudget": len(stream.tokens),
-        "budgetSeconds": spec.limits.budget_seconds,
+        "budgetSeconds": spec.limits.shown_budget_seconds,
     }
 
 

@@ -26,6 +26,7 @@ class Limits:
     max_layers: int  # told to the bundle, not enforced
     max_batch_tokens: int  # largest B * T
     budget_seconds: float  # from `ready` until the stream ends by the clock
+    shown_budget_seconds: float  # ctx.budget_seconds: the same in a run and its reruns, whatever time they have
     grace_seconds: float  # from that end until the attempt is given up
     frame_seconds: float  # for answering one frame
     connect_seconds: float  # for the contestant's connection
@@ -123,6 +124,7 @@ def _limits(fields: Fields) -> Limits:
         max_layers=integer(fields, "maxLayers", 1, LARGEST),
         max_batch_tokens=integer(fields, "maxBatchTokens", 16, 2**24),
         budget_seconds=seconds(fields, "budgetSeconds"),
+        shown_budget_seconds=seconds(fields, "shownBudgetSeconds"),
         grace_seconds=seconds(fields, "graceSeconds"),
         frame_seconds=seconds(fields, "frameSeconds"),
         connect_seconds=seconds(fields, "connectSeconds"),

@@ -75,6 +75,7 @@ LIMITS = {
     "maxLayers": 96,
     "maxBatchTokens": 65_536,
     "budgetSeconds": 120,
+    "shownBudgetSeconds": 90,
     "graceSeconds": 20,
     "frameSeconds": 30,
     "connectSeconds": 60,

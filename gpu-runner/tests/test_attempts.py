@@ -147,7 +147,7 @@ def train(ctx):
     assert (ctx.world_size, ctx.rank, ctx.local_rank, ctx.distributed_backend) == (1, 0, 0, "gloo")
     paths = (ctx.artifacts_dir, ctx.data_dir, ctx.reference_tokenizer_dir, ctx.resume_checkpoint_dir)
     assert all(isinstance(path, str) for path in paths)
-    assert (ctx.token_budget, ctx.step_budget, ctx.budget_seconds) == (20_000, 20, 120.0)
+    assert (ctx.token_budget, ctx.step_budget, ctx.budget_seconds) == (20_000, 20, 90.0)
     assert (ctx.is_resume, ctx.attempt) == (False, 1)
     import os, torch
     assert os.listdir(ctx.data_dir) == os.listdir(ctx.reference_tokenizer_dir) == []
