@@ -1,32 +1,48 @@
 import type { Cluster } from './cluster-mean.ts';
-import { expectedDecoys } from './placement.ts';
+import { expectedDecoys, strataOf } from './placement.ts';
 import { type DecoyFrame, predictedIn, type RunCuts, type RunRecord } from './record.ts';
 
 /**
- * The decoys of each batch as one sample of its positions, in batch order. `costOf` takes a frame and a row index, in microNats.
+ * The decoys of each batch as one sample of the positions that they stand for, in batch order. `costOf` takes a frame and a row index, in
+ * microNats.
  *
- * A batch of n predicted positions that expects λ decoys and has D of them stands for D · n / λ positions: over all placements that is
- * n, whatever floors and shapes made of λ.
+ * A decoy stands for the positions of its stratum, the unit of Λ that it was drawn in. Not for its batch's, over the chance of a decoy
+ * there: a contestant that has seen a stratum's decoy knows that no other comes, and may choose the shapes of what is left. A stratum's
+ * decoy is drawn before any of its shapes.
  */
 export function decoyClusters(
   record: RunRecord,
   cuts: RunCuts,
   costOf: (frame: DecoyFrame, index: number) => number,
 ): readonly Cluster[] {
-  const lambdas = expectedDecoys(record.batches, cuts);
-  const clusters: Cluster[] = [];
-  for (const [batch, frames] of framesByBatch(cuts)) {
-    const shape = record.batches[batch];
-    const lambda = lambdas[batch];
-    if (shape === undefined || lambda === undefined) continue;
-    let [sum, count] = [0, 0];
+  const positions = positionsByStratum(record, cuts);
+  let stratum = 0;
+  return [...framesByBatch(cuts)].map(([, frames]) => {
+    let [weight, sum, count] = [0, 0, 0];
     for (const frame of frames) {
+      weight += positions[stratum] ?? 0;
+      stratum += 1;
       for (let index = 0; index < frame.cuts.length; index += 1) sum += costOf(frame, index);
       count += frame.cuts.length;
     }
-    clusters.push({ weight: (frames.length * predictedIn(shape)) / lambda, mean: sum / count });
-  }
-  return clusters;
+    return { weight, mean: sum / count };
+  });
+}
+
+/** Predicted positions of every stratum; a batch gives to each as much as the stratum takes of it. */
+function positionsByStratum({ batches }: RunRecord, density: RunCuts): readonly number[] {
+  const positions: number[] = [];
+  let reached = 0;
+  expectedDecoys(batches, density).forEach((lambda, index) => {
+    const batch = batches[index];
+    const perLambda = batch === undefined ? 0 : predictedIn(batch) / lambda;
+    strataOf(reached, lambda).forEach((overlap, nth) => {
+      const stratum = Math.floor(reached) + nth;
+      positions[stratum] = (positions[stratum] ?? 0) + overlap * perLambda;
+    });
+    reached += lambda;
+  });
+  return positions;
 }
 
 function framesByBatch({ frames }: RunCuts): ReadonlyMap<number, readonly DecoyFrame[]> {

@@ -121,6 +121,14 @@ const lookingAhead: readonly Case[] = [
     why: blindMean,
   },
   {
+    name: 'replay-reused',
+    does: 'does so in a forward that it trains on',
+    group: 'answers',
+    expected: heldBy('blindMean'),
+    why: 'the tests are the same where the scored forward is reused',
+    isLong: true,
+  },
+  {
     name: 'honest-when-examined',
     does: 'is honest wherever it has seen a decoy',
     group: 'answers',
