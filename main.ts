@@ -48,6 +48,7 @@ import { dueSubmissionQueries, projectedDueWork } from './projections/due-submis
 import { epochQueries } from './projections/epochs.ts';
 import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
+import { holdQueries } from './projections/holds.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
@@ -258,6 +259,7 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
   const slots = slotQueries(readModels);
   const version = programVersion();
   const head = () => inTime(log.head(), headPatienceMs);
+  const caughtUp = async () => projector.waitFor(await log.head(), projectionPatienceMs);
   const statuses = projectionStatuses(readModels, projections);
   const projected = readYourWrites(readModels, projector, projectionPatienceMs);
   collectDefaultMetrics({ register: registry });
@@ -280,11 +282,12 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
       submissions: submissionQueries(readModels),
       queue: dueSubmissionQueries(readModels),
       heartbeats: core.heartbeats,
-      caughtUp: async () => projector.waitFor(await log.head(), projectionPatienceMs),
+      caughtUp,
     },
     events: { log },
     board: { scores, slug, policy, now },
     epochs: { epochs: epochQueries(readModels), policy, now },
+    holds: { holds: holdQueries(readModels), caughtUp, commands: core.submissions, now, newId: randomUUID },
     work: { evalJobs: evalJobQueries(readModels), slots },
   });
   const server = createServer(app.callback());

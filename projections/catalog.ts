@@ -2,6 +2,7 @@ import { dueSubmissionsProjection } from './due-submissions.ts';
 import { epochsProjection } from './epochs.ts';
 import { evalJobsProjection } from './eval-jobs.ts';
 import { gpuLeasesProjection } from './gpu-leases.ts';
+import { holdsProjection } from './holds.ts';
 import { minersProjection } from './miners.ts';
 import type { Projection } from './projection.ts';
 import { scoresProjection } from './scores.ts';
@@ -16,6 +17,7 @@ export const projections: readonly Projection[] = [
   scoresProjection,
   epochsProjection,
   dueSubmissionsProjection,
+  holdsProjection,
 ];
 
 /** The read model of that name, or undefined. */
