@@ -32,6 +32,7 @@ import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
+import { workAside } from './machines/due/aside.ts';
 import { workClaims } from './machines/due/claim-work.ts';
 import { conclusionPerformer } from './machines/due/conclude.ts';
 import { expiryPerformer } from './machines/due/expire-holds.ts';
@@ -87,6 +88,7 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
+const reviewsAtOnce = 8;
 /** A health check is asked often, and its answer may be that the log didn't answer in time. */
 const headPatienceMs = 2_000;
 
@@ -191,10 +193,16 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   opened.push(inspector.close);
 
   const shared = { submissions, policies, clock: now };
+  const onFault = (error: unknown) =>
+    logger.error({ err: error }, 'something due could not be done and is tried again');
+  const stopping = new AbortController();
+  const aside = workAside(reviewsAtOnce, onFault);
+  opened.push(aside.settled);
   const manager = startProcessManager({
     ...shared,
     slots,
     dueWork: projectedDueWork(core.readModels),
+    setAside: aside.count,
     performers: {
       gate: gatePerformer({
         ...shared,
@@ -204,6 +212,8 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
           owner: config.executorName,
           clock: now,
         }),
+        slow: { gates: new Set(['llm']), aside },
+        stopping: stopping.signal,
         onFault: (gate, error) => logger.warn({ err: error, gate }, 'a gate could not answer and is asked again'),
       }),
       runs: runsPerformer(shared),
@@ -216,9 +226,10 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     },
     projected: async (position) => void (await projector.waitFor(position, projectionPatienceMs)),
     periodMs,
-    onFault: (error) => logger.error({ err: error }, 'something due could not be done and is tried again'),
+    onFault,
   });
   opened.push(manager.close);
+  opened.push(() => stopping.abort());
 
   const executor = await startExecutor({
     ...{
