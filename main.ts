@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Config, executorReadModelsPath, readModelsPath, storageLocation } from './config.ts';
+import { type Config, executorReadModelsPath, readModelsPath, readReviewerKey, storageLocation } from './config.ts';
 import { claimAggregate } from './domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
@@ -18,6 +18,7 @@ import {
   policiesOf,
   policyAggregate,
 } from './domain/policy/policy-aggregate.ts';
+import type { BundleReader } from './domain/ports/bundles.ts';
 import type { Heartbeats } from './domain/ports/heartbeats.ts';
 import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
@@ -29,6 +30,10 @@ import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
+import { chatClient } from './gates/llm/chat-client.ts';
+import { circuitBreaker } from './gates/llm/circuit-breaker.ts';
+import { llmGate, type Reviewer } from './gates/llm/llm-gate.ts';
+import { meteredReviewer } from './gates/llm/reviewer-metrics.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
@@ -89,6 +94,7 @@ const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
 const reviewsAtOnce = 8;
+const reviewTimeoutMs = 60_000;
 /** A health check is asked often, and its answer may be that the log didn't answer in time. */
 const headPatienceMs = 2_000;
 
@@ -195,9 +201,9 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const shared = { submissions, policies, clock: now };
   const onFault = (error: unknown) =>
     logger.error({ err: error }, 'something due could not be done and is tried again');
-  const stopping = new AbortController();
   const aside = workAside(reviewsAtOnce, onFault);
   opened.push(aside.settled);
+  const stopping = new AbortController();
   const manager = startProcessManager({
     ...shared,
     slots,
@@ -206,14 +212,20 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates: { contract: contractGate(readBundle, inspector) },
+        gates: {
+          contract: contractGate(readBundle, inspector),
+          llm: llmGate({
+            ...{ readBundle, inspector, blobs: storage.blobs },
+            reviewer: reviewerOf(config, core, stopping.signal),
+          }),
+        },
+        slow: { gates: new Set(['llm']), aside },
+        stopping: stopping.signal,
         claim: workClaims({
           claims: commandHandler(storage.log, claimAggregate),
           owner: config.executorName,
           clock: now,
         }),
-        slow: { gates: new Set(['llm']), aside },
-        stopping: stopping.signal,
         onFault: (gate, error) => logger.warn({ err: error, gate }, 'a gate could not answer and is asked again'),
       }),
       runs: runsPerformer(shared),
@@ -228,29 +240,8 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     periodMs,
     onFault,
   });
-  opened.push(manager.close);
-  opened.push(() => stopping.abort());
-
-  const executor = await startExecutor({
-    ...{
-      log: metered.followedBy('executor'),
-      blobs: storage.blobs,
-      submissions,
-      slots,
-      docker,
-      readBundle,
-      runner,
-      instance,
-      logger,
-      now,
-    },
-    seasonSecret: runtime.seasonSecret,
-    cutSecret: runtime.cutSecret,
-    policyOf: async (version) => (await policies.ofVersion(version)).policy,
-    executorName: config.executorName,
-    slotPlans: config.slots,
-    onProgress: core.heartbeats.report,
-  });
+  opened.push(manager.close, () => stopping.abort());
+  const executor = await openExecutor(config, runtime, core, logger, { docker, readBundle });
   opened.push(() => executor.close());
   const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
@@ -260,6 +251,39 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   // Its period wakes the manager too.
   wakes.ended.catch((error: unknown) => logger.error({ err: error }, 'the log wakes the process manager no more'));
   manager.wake();
+}
+
+/** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */
+function reviewerOf({ reviewer }: Config, { registry }: Core, stopping: AbortSignal): Reviewer | null {
+  if (reviewer === null) return null;
+  const { baseUrl, model } = reviewer;
+  const breaker = circuitBreaker(now);
+  const ask = chatClient({
+    ...{ baseUrl, model, timeoutMs: reviewTimeoutMs, clock: now },
+    readKey: () => readReviewerKey(reviewer),
+  });
+  return { ask: meteredReviewer(ask, breaker, registry), model, breaker, stopping };
+}
+
+function openExecutor(
+  config: Config,
+  runtime: Runtime,
+  core: Core,
+  logger: Logger,
+  engine: { readonly docker: Docker; readonly readBundle: BundleReader },
+) {
+  const { storage, metered, submissions, slots, policies, instance } = core;
+  return startExecutor({
+    ...engine,
+    ...{ blobs: storage.blobs, submissions, slots, runner: runtime.runner, instance, logger, now },
+    log: metered.followedBy('executor'),
+    seasonSecret: runtime.seasonSecret,
+    cutSecret: runtime.cutSecret,
+    policyOf: async (version) => (await policies.ofVersion(version)).policy,
+    executorName: config.executorName,
+    slotPlans: config.slots,
+    onProgress: core.heartbeats.report,
+  });
 }
 
 async function startApi(config: Config, core: Core, logger: Logger, opened: Opened): Promise<string> {
