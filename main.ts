@@ -55,11 +55,13 @@ import { epochQueries } from './projections/epochs.ts';
 import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
 import { holdQueries } from './projections/holds.ts';
+import { llmReviewQueries } from './projections/llm-reviews.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
 import { readYourWrites } from './projections/read-your-writes.ts';
 import { scoreQueries } from './projections/scores.ts';
+import { sourceQueries } from './projections/submission-sources.ts';
 import { submissionQueries } from './projections/submissions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
 import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
@@ -299,7 +301,11 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
   const projected = readYourWrites(readModels, projector, projectionPatienceMs);
   collectDefaultMetrics({ register: registry });
   const { walBytes } = storage;
-  registerServiceMetrics(registry, { head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime });
+  const queries = submissionQueries(readModels);
+  const { deferredGates } = queries;
+  registerServiceMetrics(registry, {
+    ...{ head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime, deferredGates },
+  });
   const app = createApp({
     sharedToken: config.sharedToken,
     newId: randomUUID,
@@ -308,13 +314,14 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
       ...{ slug, version, head, projectionStatuses: statuses, projectionNames: projections.map(({ name }) => name) },
       writeFault: storage.writeFault,
       slots: slots.slots,
+      deferredGates,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
     metrics: registry,
     waiting: { projected, head },
     receive: { readArchive, commands: core.submissions, blobs: storage.blobs, policy, now, newId: randomUUID },
     submission: {
-      submissions: submissionQueries(readModels),
+      submissions: queries,
       queue: dueSubmissionQueries(readModels),
       heartbeats: core.heartbeats,
       caughtUp,
@@ -322,7 +329,11 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     events: { log },
     board: { scores, slug, policy, now },
     epochs: { epochs: epochQueries(readModels), policy, now },
-    holds: { holds: holdQueries(readModels), caughtUp, commands: core.submissions, now, newId: randomUUID },
+    holds: {
+      ...{ holds: holdQueries(readModels), submissions: queries, blobs: storage.blobs },
+      ...{ reviews: llmReviewQueries(readModels), sources: sourceQueries(readModels) },
+      ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
+    },
     work: { evalJobs: evalJobQueries(readModels), slots },
   });
   const server = createServer(app.callback());

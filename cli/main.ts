@@ -10,7 +10,7 @@ import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
-import { listHolds, resolveHold } from './commands/holds.ts';
+import { listHolds, resolveHold, showHold } from './commands/holds.ts';
 import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
@@ -116,6 +116,9 @@ function holdCommands(holds: Command): void {
     .action((options: Remote & { all: boolean }) =>
       finish(options, (output) => listHolds(client(options), options, output)),
     );
+  remote(holds, 'show', 'what to decide a hold by; with --json every word of its newest review, source included')
+    .argument('<hold-id>')
+    .action((id: string, options: Remote) => finish(options, (output) => showHold(client(options), id, output)));
   remote(holds, 'resolve', 'decide a hold, once: release it where it stopped, or reject its submission for good')
     .argument('<hold-id>')
     .addArgument(new Argument('<resolution>').choices(['release', 'reject']))

@@ -3,9 +3,11 @@ import { epochsProjection } from './epochs.ts';
 import { evalJobsProjection } from './eval-jobs.ts';
 import { gpuLeasesProjection } from './gpu-leases.ts';
 import { holdsProjection } from './holds.ts';
+import { llmReviewsProjection } from './llm-reviews.ts';
 import { minersProjection } from './miners.ts';
 import type { Projection } from './projection.ts';
 import { scoresProjection } from './scores.ts';
+import { submissionSourcesProjection } from './submission-sources.ts';
 import { submissionsProjection } from './submissions.ts';
 
 /** Every read model there is, one file each. */
@@ -18,6 +20,8 @@ export const projections: readonly Projection[] = [
   epochsProjection,
   dueSubmissionsProjection,
   holdsProjection,
+  llmReviewsProjection,
+  submissionSourcesProjection,
 ];
 
 /** The read model of that name, or undefined. */

@@ -18,6 +18,26 @@ const holdAnswer = z.looseObject({
 const holdsAnswer = z.looseObject({ holds: z.array(holdAnswer), next_cursor: z.string().nullable() });
 type Hold = z.infer<typeof holdAnswer>;
 
+const opinionAnswer = z.looseObject({ kind: z.string(), doubt: z.string().optional(), detail: z.string().optional() });
+const shownAnswer = holdAnswer.extend({
+  submission: z.looseObject({ hotkey: z.string(), status: z.string() }).nullable(),
+  shares_sources_with: z.array(z.looseObject({ submission_id: z.string(), hotkey: z.string(), shares: z.string() })),
+  reviews: z.array(z.looseObject({ reviewed_at: z.string(), verdict: z.string(), model: z.string() })),
+  transcript: z
+    .looseObject({
+      exchanges: z.array(
+        z.looseObject({
+          pass: z.string(),
+          part: z.number(),
+          of: z.number(),
+          opinion: opinionAnswer,
+          replies: z.array(z.string()),
+        }),
+      ),
+    })
+    .nullable(),
+});
+
 const resolvedAnswer = z.looseObject({ id: z.string(), submission_id: z.string(), status: z.string() });
 
 /** What waits for an operator, oldest first; with `all` also what was decided or expired. */
@@ -45,6 +65,29 @@ export async function listHolds(
         ),
   );
   return exitCodes.ok;
+}
+
+/** What an operator decides by; every word of the newest review with `--json`. */
+export async function showHold(client: ServiceClient, id: string, output: Output): Promise<number> {
+  const hold = await client.get(`/internal/v1/holds/${encodeURIComponent(id)}`, shownAnswer);
+  output.result(hold, () => describeHold(hold).join('\n'));
+  return exitCodes.ok;
+}
+
+function describeHold(hold: z.infer<typeof shownAnswer>): readonly string[] {
+  const { submission, shares_sources_with, reviews, transcript } = hold;
+  return [
+    `${hold.id}  ${hold.source}, ${hold.state}`,
+    `submission ${hold.submission_id} of ${submission?.hotkey ?? 'unknown'}, ${submission?.status ?? 'unknown'}`,
+    `held ${hold.held_at}, expires ${hold.expires_at}: ${hold.reason}`,
+    ...(hold.operator === null ? [] : [`decided ${hold.ended_at} by ${hold.operator}: ${hold.decision_reason}`]),
+    ...shares_sources_with.map((other) => `same ${other.shares} as ${other.submission_id} of ${other.hotkey}`),
+    ...reviews.map(({ reviewed_at, verdict, model }) => `reviewed ${reviewed_at} by ${model}: ${verdict}`),
+    ...(transcript?.exchanges ?? []).flatMap(({ pass, part, of, opinion, replies }) => [
+      `  ${pass} ${part}/${of}: ${[opinion.kind, opinion.doubt, opinion.detail].filter(Boolean).join(', ')}`,
+      ...(opinion.kind === 'clean' ? [] : replies.slice(-1).map((reply) => `    ${reply}`)),
+    ]),
+  ];
 }
 
 export type Decision = {

@@ -17,10 +17,12 @@ import { epochQueries } from '../../projections/epochs.ts';
 import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { holdQueries } from '../../projections/holds.ts';
+import { llmReviewQueries } from '../../projections/llm-reviews.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
 import { readYourWrites } from '../../projections/read-your-writes.ts';
 import { scoreQueries } from '../../projections/scores.ts';
+import { sourceQueries } from '../../projections/submission-sources.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
@@ -81,6 +83,7 @@ export async function startApp({
       projectionStatuses: projectionStatuses(db, projections),
       projectionNames: projections.map(({ name }) => name),
       slots: slotQueries(db).slots,
+      deferredGates: submissionQueries(db).deferredGates,
     },
     version: { apiVersion: 'v1', challengeVersion: '0.1.0', sdkVersion: '0.1.0', capabilities: ['bridge'] },
     metrics: registry,
@@ -102,7 +105,11 @@ export async function startApp({
     events: { log },
     board: { slug: 'prism', scores: scoreQueries(db), policy: policyNow, now: () => clock.now },
     epochs: { epochs: epochQueries(db), policy: policyNow, now: () => clock.now },
-    holds: { holds: holdQueries(db), caughtUp, commands, now: () => clock.now, newId },
+    holds: {
+      ...{ holds: holdQueries(db), submissions: submissionQueries(db), blobs: memoryBlobs(stored) },
+      ...{ reviews: llmReviewQueries(db), sources: sourceQueries(db) },
+      ...{ caughtUp, commands, now: () => clock.now, newId },
+    },
     work: { evalJobs: evalJobQueries(db), slots: slotQueries(db) },
   });
   const server = createServer(app.callback());

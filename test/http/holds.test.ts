@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { listHolds, resolveHold } from '../../cli/commands/holds.ts';
+import { listHolds, resolveHold, showHold } from '../../cli/commands/holds.ts';
 import { CommandError } from '../../cli/exit-codes.ts';
 import { serviceClient } from '../../cli/service-client.ts';
+import { toAttachment } from '../../domain/blob-digest.ts';
 import { deriveId } from '../../domain/ids.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import { capturedOutput } from '../cli/captured-output.ts';
-import { fact, held, instant, queued, resolved, scoring } from '../domain/submission-examples.ts';
+import { fact, held, instant, queued, resolved, reviewed, scoring } from '../domain/submission-examples.ts';
 import { happen, submissionOf } from '../projections/fixtures.ts';
 import { type Answer, get, type RunningApp, startApp, token } from './fixtures.ts';
 
@@ -152,6 +153,48 @@ describe('the routes of holds', () => {
     expect((await resolve('no-id', decision)).status).to.equal(404);
     expect((await resolve(holdId('nobody'), decision, {})).status).to.equal(401);
     expect((await get(app, '/internal/v1/holds')).status).to.equal(401);
+  });
+
+  it('show what to decide by: the submission, who shares its source, and every word of the review', async () => {
+    const transcript = Buffer.from(
+      JSON.stringify({ exchanges: [{ pass: 'whole', part: 1, of: 1, opinion: { kind: 'clean' }, replies: ['…'] }] }),
+    );
+    const { reference } = toAttachment(transcript);
+    app.stored.set(reference.sha256, transcript);
+    const review = fact('SubmissionReviewed', { ...reviewed.data, transcript: reference });
+    await given('bob', atLlm);
+    await given('alice', [...atLlm, review, held(holdId('alice'), 'llm')]);
+    const { body } = await get(app, `/internal/v1/holds/${holdId('alice')}`, bearer);
+    expect(body).to.deep.include({ id: holdId('alice'), source: 'llm', state: 'open' });
+    expect(body.submission).to.include({ id: id('alice'), hotkey: 'alice', status: 'held' });
+    expect(body.sources.roles.training.paths).to.deep.equal(['training.py']);
+    expect(body.shares_sources_with).to.deep.equal(
+      ['architecture', 'code', 'training'].map((shares) => ({ submission_id: id('bob'), hotkey: 'bob', shares })),
+    );
+    expect(body.reviews).to.have.length(1);
+    expect(body.reviews[0]).to.deep.include({ verdict: 'held', doubts: ['suspicious'], model: 'a-model' });
+    expect(body.transcript.exchanges[0].replies).to.deep.equal(['…']);
+    const shown = capturedOutput();
+    expect(await showHold(serviceClient(app.url, token), holdId('alice'), shown.output)).to.equal(0);
+    expect(shown.lines.join('')).to.contain('looks odd').and.contain('by a-model: held').and.contain(id('bob'));
+  });
+
+  it('show a hold that no reviewer asked for, and none that there isn’t', async () => {
+    await given('alice', [...scoring, held(holdId('alice'), 'integrity')]);
+    const { body } = await get(app, `/internal/v1/holds/${holdId('alice')}`, bearer);
+    expect(body).to.deep.include({ reviews: [], transcript: null, shares_sources_with: [] });
+    expect((await get(app, `/internal/v1/holds/${holdId('nobody')}`, bearer)).status).to.equal(404);
+    expect((await get(app, `/internal/v1/holds/${holdId('alice')}`)).status).to.equal(401);
+  });
+
+  it('keep the transcript, and its digest, from the public', async () => {
+    await given('alice', [...atLlm, reviewed, held(holdId('alice'), 'llm')]);
+    const { body } = await get(app, `/v1/submissions/${id('alice')}/events`);
+    const event = body.events.find(({ type }: { type: string }) => type === 'SubmissionReviewed');
+    expect(event.data).to.have.all.keys(
+      ...['gateVersion', 'model', 'promptVersion', 'verdict', 'doubts', 'policyVersion'],
+    );
+    expect(JSON.stringify(body)).not.to.contain(reviewed.data.transcript.sha256);
   });
 
   it('serve `prism holds`', async () => {
