@@ -50,13 +50,12 @@ export function gatePerformer(deps: GateDeps): Performer {
     if (deferral !== null && deferral.retryAt > clock().toISOString()) return;
     const policy = await policies.active();
     const asked = isSwitchedOff(gate, policy) ? undefined : gates[gate];
-    const isSlow = asked !== undefined && slow.gates.has(gate);
+    const work = async () => {
+      if (asked === undefined || (await claim(due))) await performGate(deps, due, state, asked, policy);
+    };
     const { submissionId } = state.identity;
-    if (isSlow && slow.aside.isTaken(submissionId)) return;
-    if (asked !== undefined && !(await claim(due))) return;
-    const work = () => performGate(deps, due, state, asked, policy);
-    if (isSlow) slow.aside.start(submissionId, work);
-    else await work();
+    if (asked === undefined || !slow.gates.has(gate)) await work();
+    else if (!slow.aside.isTaken(submissionId)) slow.aside.start(submissionId, work);
   };
 }
 
