@@ -36,7 +36,16 @@ export type Config = {
   readonly executorName: string;
   /** Names this service in the container engine. Null: made from the log's identity, so that two logs never share one. */
   readonly instance: string | null;
+  /** The language model that reads bundles; null: none does. */
+  readonly reviewer: ReviewerConfig | null;
   readonly logLevel: string;
+};
+
+export type ReviewerConfig = {
+  readonly baseUrl: string;
+  readonly model: string;
+  /** The key's file, never the key: it is read for each request and kept nowhere. Null where the endpoint wants none. */
+  readonly keyFile: string | null;
 };
 
 export class ConfigError extends Error {
@@ -63,6 +72,9 @@ const environmentSchema = z.object({
     .default(8 * 2 ** 30),
   PRISM_EXECUTOR: z.enum(['on', 'off']).default('on'),
   PRISM_EXECUTOR_NAME: z.string().optional(),
+  PRISM_LLM_URL: z.string().optional(),
+  PRISM_LLM_MODEL: z.string().optional(),
+  PRISM_LLM_KEY_FILE: z.string().optional(),
   PRISM_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -97,6 +109,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
         .toLowerCase()
         .replaceAll(/[^a-z0-9.]/g, '.'),
     instance: null,
+    reviewer: readReviewer(read),
     logLevel: read.PRISM_LOG_LEVEL,
   };
 }
@@ -137,6 +150,32 @@ function readSecret(variable: string, path: string | undefined): string | null {
   const secret = readFileOf(variable, path).trim();
   if (secret === '') throw new ConfigError(`${variable}: ${path} is empty`);
   return secret;
+}
+
+/** A reviewer's key as its file holds it now. Throws `ConfigError`. */
+export function readReviewerKey({ keyFile }: ReviewerConfig): string | null {
+  return readSecret('PRISM_LLM_KEY_FILE', keyFile ?? undefined);
+}
+
+const openRouter = 'https://openrouter.ai/api/v1';
+
+/** A model makes a reviewer; an address or a key without one is a mistake. What a wrong key is, only the provider can say. */
+function readReviewer({
+  PRISM_LLM_MODEL: model,
+  PRISM_LLM_URL: url = openRouter,
+  PRISM_LLM_KEY_FILE: keyFile,
+}: z.infer<typeof environmentSchema>): ReviewerConfig | null {
+  if (model === undefined) {
+    if (url === openRouter && keyFile === undefined) return null;
+    throw new ConfigError('PRISM_LLM_MODEL: a reviewer needs the name of a model');
+  }
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== '' || parsed.password !== '') {
+    throw new ConfigError('PRISM_LLM_URL: an http or https address is wanted, without a name or password in it');
+  }
+  const reviewer = { baseUrl: url, model, keyFile: keyFile === undefined ? null : resolve(keyFile) };
+  readReviewerKey(reviewer);
+  return reviewer;
 }
 
 function readSeasonSecret(path: string | undefined): string | null {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Config, executorReadModelsPath, readModelsPath, storageLocation } from './config.ts';
+import { type Config, executorReadModelsPath, readModelsPath, readReviewerKey, storageLocation } from './config.ts';
 import { claimAggregate } from './domain/claim/claim.ts';
 import { type CommandHandler, commandHandler } from './domain/handle-command.ts';
 import { deriveId } from './domain/ids.ts';
@@ -18,6 +18,7 @@ import {
   policiesOf,
   policyAggregate,
 } from './domain/policy/policy-aggregate.ts';
+import type { BundleReader } from './domain/ports/bundles.ts';
 import type { Heartbeats } from './domain/ports/heartbeats.ts';
 import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
@@ -29,9 +30,14 @@ import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
+import { chatClient } from './gates/llm/chat-client.ts';
+import { circuitBreaker } from './gates/llm/circuit-breaker.ts';
+import { llmGate, type Reviewer } from './gates/llm/llm-gate.ts';
+import { meteredReviewer } from './gates/llm/reviewer-metrics.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
+import { workAside } from './machines/due/aside.ts';
 import { workClaims } from './machines/due/claim-work.ts';
 import { conclusionPerformer } from './machines/due/conclude.ts';
 import { expiryPerformer } from './machines/due/expire-holds.ts';
@@ -48,11 +54,14 @@ import { dueSubmissionQueries, projectedDueWork } from './projections/due-submis
 import { epochQueries } from './projections/epochs.ts';
 import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
+import { holdQueries } from './projections/holds.ts';
+import { llmReviewQueries } from './projections/llm-reviews.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
 import { readYourWrites } from './projections/read-your-writes.ts';
 import { scoreQueries } from './projections/scores.ts';
+import { sourceQueries } from './projections/submission-sources.ts';
 import { submissionQueries } from './projections/submissions.ts';
 import { memoryHeartbeats } from './storage/memory-heartbeats.ts';
 import { type MeteredEventLog, meteredEventLog } from './storage/metered-event-log.ts';
@@ -86,6 +95,8 @@ export const slug = 'prism';
 const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
+const reviewsAtOnce = 8;
+const reviewTimeoutMs = 60_000;
 /** A health check is asked often, and its answer may be that the log didn't answer in time. */
 const headPatienceMs = 2_000;
 
@@ -190,14 +201,28 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   opened.push(inspector.close);
 
   const shared = { submissions, policies, clock: now };
+  const onFault = (error: unknown) =>
+    logger.error({ err: error }, 'something due could not be done and is tried again');
+  const aside = workAside(reviewsAtOnce, onFault);
+  opened.push(aside.settled);
+  const stopping = new AbortController();
   const manager = startProcessManager({
     ...shared,
     slots,
     dueWork: projectedDueWork(core.readModels),
+    setAside: aside.count,
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates: { contract: contractGate(readBundle, inspector) },
+        gates: {
+          contract: contractGate(readBundle, inspector),
+          llm: llmGate({
+            ...{ readBundle, inspector, blobs: storage.blobs },
+            reviewer: reviewerOf(config, core, stopping.signal),
+          }),
+        },
+        slow: { gates: new Set(['llm']), aside },
+        stopping: stopping.signal,
         claim: workClaims({
           claims: commandHandler(storage.log, claimAggregate),
           owner: config.executorName,
@@ -215,30 +240,10 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     },
     projected: async (position) => void (await projector.waitFor(position, projectionPatienceMs)),
     periodMs,
-    onFault: (error) => logger.error({ err: error }, 'something due could not be done and is tried again'),
+    onFault,
   });
-  opened.push(manager.close);
-
-  const executor = await startExecutor({
-    ...{
-      log: metered.followedBy('executor'),
-      blobs: storage.blobs,
-      submissions,
-      slots,
-      docker,
-      readBundle,
-      runner,
-      instance,
-      logger,
-      now,
-    },
-    seasonSecret: runtime.seasonSecret,
-    cutSecret: runtime.cutSecret,
-    policyOf: async (version) => (await policies.ofVersion(version)).policy,
-    executorName: config.executorName,
-    slotPlans: config.slots,
-    onProgress: core.heartbeats.report,
-  });
+  opened.push(manager.close, () => stopping.abort());
+  const executor = await openExecutor(config, runtime, core, logger, { docker, readBundle });
   opened.push(() => executor.close());
   const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
@@ -250,6 +255,39 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   manager.wake();
 }
 
+/** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */
+function reviewerOf({ reviewer }: Config, { registry }: Core, stopping: AbortSignal): Reviewer | null {
+  if (reviewer === null) return null;
+  const { baseUrl, model } = reviewer;
+  const breaker = circuitBreaker(now);
+  const ask = chatClient({
+    ...{ baseUrl, model, timeoutMs: reviewTimeoutMs, clock: now },
+    readKey: () => readReviewerKey(reviewer),
+  });
+  return { ask: meteredReviewer(ask, breaker, registry), model, breaker, stopping };
+}
+
+function openExecutor(
+  config: Config,
+  runtime: Runtime,
+  core: Core,
+  logger: Logger,
+  engine: { readonly docker: Docker; readonly readBundle: BundleReader },
+) {
+  const { storage, metered, submissions, slots, policies, instance } = core;
+  return startExecutor({
+    ...engine,
+    ...{ blobs: storage.blobs, submissions, slots, runner: runtime.runner, instance, logger, now },
+    log: metered.followedBy('executor'),
+    seasonSecret: runtime.seasonSecret,
+    cutSecret: runtime.cutSecret,
+    policyOf: async (version) => (await policies.ofVersion(version)).policy,
+    executorName: config.executorName,
+    slotPlans: config.slots,
+    onProgress: core.heartbeats.report,
+  });
+}
+
 async function startApi(config: Config, core: Core, logger: Logger, opened: Opened): Promise<string> {
   const { storage, policies, projector, readModels, registry } = core;
   const { log } = core.metered;
@@ -258,11 +296,16 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
   const slots = slotQueries(readModels);
   const version = programVersion();
   const head = () => inTime(log.head(), headPatienceMs);
+  const caughtUp = async () => projector.waitFor(await log.head(), projectionPatienceMs);
   const statuses = projectionStatuses(readModels, projections);
   const projected = readYourWrites(readModels, projector, projectionPatienceMs);
   collectDefaultMetrics({ register: registry });
   const { walBytes } = storage;
-  registerServiceMetrics(registry, { head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime });
+  const queries = submissionQueries(readModels);
+  const { deferredGates } = queries;
+  registerServiceMetrics(registry, {
+    ...{ head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime, deferredGates },
+  });
   const app = createApp({
     sharedToken: config.sharedToken,
     newId: randomUUID,
@@ -271,20 +314,26 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
       ...{ slug, version, head, projectionStatuses: statuses, projectionNames: projections.map(({ name }) => name) },
       writeFault: storage.writeFault,
       slots: slots.slots,
+      deferredGates,
     },
     version: { apiVersion: 'v1', challengeVersion: version, sdkVersion: version, capabilities: ['bridge', 'weights'] },
     metrics: registry,
     waiting: { projected, head },
     receive: { readArchive, commands: core.submissions, blobs: storage.blobs, policy, now, newId: randomUUID },
     submission: {
-      submissions: submissionQueries(readModels),
+      submissions: queries,
       queue: dueSubmissionQueries(readModels),
       heartbeats: core.heartbeats,
-      caughtUp: async () => projector.waitFor(await log.head(), projectionPatienceMs),
+      caughtUp,
     },
     events: { log },
     board: { scores, slug, policy, now },
     epochs: { epochs: epochQueries(readModels), policy, now },
+    holds: {
+      ...{ holds: holdQueries(readModels), submissions: queries, blobs: storage.blobs },
+      ...{ reviews: llmReviewQueries(readModels), sources: sourceQueries(readModels) },
+      ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
+    },
     work: { evalJobs: evalJobQueries(readModels), slots },
   });
   const server = createServer(app.callback());

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
@@ -10,6 +10,7 @@ import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
+import { listHolds, resolveHold, showHold } from './commands/holds.ts';
 import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
@@ -79,6 +80,7 @@ function program(): Command {
       finish(options, (output) => replaySubmission(readConfig(process.env), id, output)),
     );
   addLogCommands(prism);
+  holdCommands(prism.command('holds').description('what waits for an operator to decide'));
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
 }
@@ -104,6 +106,28 @@ function projectionCommands(readModels: Command): void {
       finish(options, (output) => {
         const { operator, reason } = options;
         return skipProjectionEvent(readConfig(process.env), { projection, eventId, operator, reason }, output);
+      }),
+    );
+}
+
+function holdCommands(holds: Command): void {
+  remote(holds, 'list', 'what is held, oldest first')
+    .option('--all', 'also what was decided or has expired', false)
+    .action((options: Remote & { all: boolean }) =>
+      finish(options, (output) => listHolds(client(options), options, output)),
+    );
+  remote(holds, 'show', 'what to decide a hold by; with --json every word of its newest review, source included')
+    .argument('<hold-id>')
+    .action((id: string, options: Remote) => finish(options, (output) => showHold(client(options), id, output)));
+  remote(holds, 'resolve', 'decide a hold, once: release it where it stopped, or reject its submission for good')
+    .argument('<hold-id>')
+    .addArgument(new Argument('<resolution>').choices(['release', 'reject']))
+    .requiredOption('--operator <name>', 'who decides')
+    .requiredOption('--reason <text>', 'why; both go into the log, and the reason is public')
+    .action((id: string, resolution: 'release' | 'reject', options: Remote & { operator: string; reason: string }) =>
+      finish(options, (output) => {
+        const { operator, reason } = options;
+        return resolveHold(client(options), id, { resolution, operator, reason }, output);
       }),
     );
 }

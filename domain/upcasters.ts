@@ -45,5 +45,7 @@ export const upcasters: Upcasters = {
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
     }),
+    /** Policies from before there was a reviewer have it off, as they say. */
+    (data) => data,
   ],
 };

@@ -37,6 +37,7 @@ const moduleSchema = z.strictObject({
   architectureName: z.string().nullable(),
   imports: z.array(z.string()),
   canonicalHash: digestSchema,
+  prose: z.array(z.tuple([place, place])),
 }) satisfies z.ZodType<ModuleFacts>;
 const answerSchema = z.union([
   z.strictObject({ id: z.string(), modules: z.array(moduleSchema) }),

@@ -4,8 +4,11 @@ import { dueSubmissionsProjection } from '../projections/due-submissions.ts';
 import { epochsProjection } from '../projections/epochs.ts';
 import { evalJobsProjection } from '../projections/eval-jobs.ts';
 import { gpuLeasesProjection } from '../projections/gpu-leases.ts';
+import { holdsProjection } from '../projections/holds.ts';
+import { llmReviewsProjection } from '../projections/llm-reviews.ts';
 import type { Projection } from '../projections/projection.ts';
 import { scoresProjection } from '../projections/scores.ts';
+import { submissionSourcesProjection } from '../projections/submission-sources.ts';
 import { submissionsProjection } from '../projections/submissions.ts';
 import { answerProblems, type ReportedFault } from './answer-problems.ts';
 import { authenticate } from './authenticate.ts';
@@ -16,6 +19,8 @@ import { getEpochs } from './routes/get-epochs.ts';
 import { getEvalJobs } from './routes/get-eval-jobs.ts';
 import { getGpuStatus } from './routes/get-gpu-status.ts';
 import { getHealth, type HealthDependencies } from './routes/get-health.ts';
+import { getHold } from './routes/get-hold.ts';
+import { getHolds } from './routes/get-holds.ts';
 import { getLeaderboard } from './routes/get-leaderboard.ts';
 import { getMetrics, type MetricsSource } from './routes/get-metrics.ts';
 import { type GetSubmissionDependencies, getSubmission } from './routes/get-submission.ts';
@@ -23,6 +28,7 @@ import { getSubmissionEvents } from './routes/get-submission-events.ts';
 import { getVersion, type VersionDependencies } from './routes/get-version.ts';
 import { getWeights } from './routes/get-weights.ts';
 import { postBridgeSubmission } from './routes/post-bridge-submission.ts';
+import { postHoldResolution } from './routes/post-hold-resolution.ts';
 import { waitForProjections } from './wait-for-projections.ts';
 
 type DependenciesOf<Route extends (deps: never) => unknown> = Parameters<Route>[0];
@@ -42,6 +48,9 @@ export type AppDependencies = {
   readonly waiting: Parameters<typeof waitForProjections>[0];
   readonly board: DependenciesOf<typeof getLeaderboard> & DependenciesOf<typeof getWeights>;
   readonly epochs: DependenciesOf<typeof getEpochs>;
+  readonly holds: DependenciesOf<typeof getHolds> &
+    DependenciesOf<typeof getHold> &
+    DependenciesOf<typeof postHoldResolution>;
   readonly work: DependenciesOf<typeof getEvalJobs> & DependenciesOf<typeof getGpuStatus>;
 };
 
@@ -65,6 +74,10 @@ export function createApp(deps: AppDependencies): Koa {
   const internal = authenticate(deps.sharedToken);
   router.post('/internal/v1/bridge/submissions', internal, postBridgeSubmission(deps.receive, deps.waiting));
   router.get('/internal/v1/get_weights', internal, seen(scoresProjection), getWeights(deps.board));
+  router.get('/internal/v1/holds', internal, seen(holdsProjection), getHolds(deps.holds));
+  const ofHolds = seen(holdsProjection, submissionsProjection, llmReviewsProjection, submissionSourcesProjection);
+  router.get('/internal/v1/holds/:id', internal, ofHolds, getHold(deps.holds));
+  router.post('/internal/v1/holds/:id/resolve', internal, postHoldResolution(deps.holds));
 
   app.use(answerProblems(deps));
   app.use(nothingServed);

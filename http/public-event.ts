@@ -21,6 +21,7 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
   ContractResolved: ['contract', 'gateVersion', 'policyVersion'],
   GatePassed: ['gate', 'gateVersion', 'policyVersion'],
   GateFailed: ['gate', 'gateVersion', 'findings', 'policyVersion'],
+  SubmissionReviewed: ['gateVersion', 'model', 'promptVersion', 'verdict', 'doubts', 'policyVersion'],
   GateSkipped: ['gate', 'reason', 'policyVersion'],
   GateDeferred: ['gate', 'reason', 'deferral', 'retryAt', 'policyVersion'],
   SubmissionRejected: ['reason', 'gate', 'message'],

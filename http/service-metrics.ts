@@ -1,5 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { ProjectionStatus } from '../projections/projection-status.ts';
+import type { DeferredGate } from '../projections/submissions.ts';
+import { NoLiveVersionError } from '../projections/versions.ts';
 
 export type ServiceMetricsDependencies = {
   /** Position of the log's newest event; throws when the log can't be asked. */
@@ -7,6 +9,8 @@ export type ServiceMetricsDependencies = {
   readonly walBytes: () => number;
   readonly projectionStatuses: (head: number) => readonly ProjectionStatus[];
   readonly uptimeSeconds: () => number;
+  /** Read of `submissions`; throws `NoLiveVersionError` while that is being built. */
+  readonly deferredGates: () => readonly DeferredGate[];
 };
 
 /** What `/metrics` says of log and read models, read when it is asked. A log that can't be asked leaves its samples out. */
@@ -21,6 +25,17 @@ export function registerServiceMetrics(registry: Registry, deps: ServiceMetricsD
       this.remove();
       const head = await deps.head().catch(() => null);
       if (head !== null) this.set(head);
+    },
+  });
+  new Gauge({
+    name: 'prism_gate_deferred_submissions',
+    help: 'Submissions that wait for a gate that could not answer.',
+    labelNames: ['gate', 'reason'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { gate, reason, submissions } of whereBuilt(deps.deferredGates))
+        this.set({ gate, reason }, submissions);
     },
   });
   const ofProjections = (name: string, help: string, valueIn: (status: ProjectionStatus) => number) =>
@@ -52,6 +67,15 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
       this.set(read());
     },
   });
+}
+
+function whereBuilt(read: () => readonly DeferredGate[]): readonly DeferredGate[] {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof NoLiveVersionError) return [];
+    throw error;
+  }
 }
 
 function isServed({ state }: ProjectionStatus): boolean {

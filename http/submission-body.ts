@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { problem } from './problem.ts';
 import { readBody } from './read-body.ts';
+import { parseJson } from './read-json.ts';
 
 /** Limits of CONTRACT §5, in bytes. */
 export const jsonLimitBytes = 10_100_000;
@@ -80,12 +81,4 @@ function metadataBytes(metadata: object | null): Uint8Array | null {
   const bytes = Buffer.from(JSON.stringify(metadata));
   if (bytes.byteLength <= metadataLimitBytes) return bytes;
   throw problem('contentTooLarge', `The metadata is larger than ${metadataLimitBytes} bytes.`);
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    throw problem('badRequest', 'The body is no JSON.');
-  }
 }

@@ -25,6 +25,8 @@ export type ProcessManagerDeps = LeaseDeps & {
   readonly submissions: SubmissionHandler;
   readonly dueWork: DueWork;
   readonly performers: Record<DueName, Performer>;
+  /** Submissions that a performer has set aside and is at work on; they needn't be looked at. */
+  readonly setAside: () => number;
   /** Resolves once the projections have seen a position, so that the next look isn't older than the last deed. */
   readonly projected: (position: number) => Promise<void>;
   readonly periodMs: number;
@@ -78,7 +80,7 @@ export function startProcessManager(deps: ProcessManagerDeps): ProcessManager {
 
 async function performAll(deps: ProcessManagerDeps): Promise<boolean> {
   const now = deps.clock().toISOString();
-  const due = deps.dueWork.submissions(now, lookAhead);
+  const due = deps.dueWork.submissions(now, lookAhead + deps.setAside());
   const performed = await Promise.all(due.map((submissionId) => performDue(deps, submissionId)));
   const expired = await expireLeases(deps);
   const granted = await grantLeases(deps);

@@ -177,6 +177,7 @@ function gateState<Target extends MachineState>(gate: GateName, next: Target) {
       ...(gate === 'contract'
         ? { ContractResolved: { target: next, ...fold } }
         : { GatePassed: pass, GateSkipped: pass }),
+      ...(gate === 'llm' ? { SubmissionReviewed: fold } : {}),
       GateFailed: { target: 'rejecting', guard, ...fold },
       GateDeferred: { guard, ...fold },
       SubmissionHeld: hold,

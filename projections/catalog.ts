@@ -2,9 +2,12 @@ import { dueSubmissionsProjection } from './due-submissions.ts';
 import { epochsProjection } from './epochs.ts';
 import { evalJobsProjection } from './eval-jobs.ts';
 import { gpuLeasesProjection } from './gpu-leases.ts';
+import { holdsProjection } from './holds.ts';
+import { llmReviewsProjection } from './llm-reviews.ts';
 import { minersProjection } from './miners.ts';
 import type { Projection } from './projection.ts';
 import { scoresProjection } from './scores.ts';
+import { submissionSourcesProjection } from './submission-sources.ts';
 import { submissionsProjection } from './submissions.ts';
 
 /** Every read model there is, one file each. */
@@ -16,6 +19,9 @@ export const projections: readonly Projection[] = [
   scoresProjection,
   epochsProjection,
   dueSubmissionsProjection,
+  holdsProjection,
+  llmReviewsProjection,
+  submissionSourcesProjection,
 ];
 
 /** The read model of that name, or undefined. */

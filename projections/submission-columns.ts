@@ -31,6 +31,7 @@ export function standsApart({ type }: SubmissionEvent): boolean {
     case 'GatePassed':
     case 'GateSkipped':
     case 'GateDeferred':
+    case 'SubmissionReviewed':
     case 'RunRequested':
     case 'RunConcluded':
     case 'ScoreComputed':
@@ -77,6 +78,7 @@ export function columnsAfter(event: SubmissionEvent, known: Known | null): Colum
     case 'AttributionDecided':
     case 'SubmissionCompleted':
     case 'SubmissionWithdrawn':
+    case 'SubmissionReviewed':
       return {};
     default:
       return runColumns(event, known);

@@ -67,7 +67,9 @@ function createSql(name: TableNames): string {
     voided INTEGER NOT NULL DEFAULT 0,
     position INTEGER NOT NULL,
     updated_at TEXT NOT NULL
-  ) STRICT;`;
+  ) STRICT;
+  CREATE INDEX ${name(table)}_deferred ON ${name(table)} (gate, reason_code, retry_at)
+    WHERE deferrals IS NOT NULL AND status = 'pending';`;
 }
 
 function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
@@ -125,7 +127,7 @@ function placeColumns({ position, recordedAt }: ProjectedEvent): Columns {
 
 export const submissionsProjection: Projection = {
   name: table,
-  schema: 2,
+  schema: 3,
   streams: [submissionStreamPrefix],
   tables: [table],
   createSql,
@@ -135,16 +137,31 @@ export const submissionsProjection: Projection = {
 /** Reads of the live `submissions`. */
 export type SubmissionQueries = {
   byId(submissionId: string): SubmissionView | null;
+  /** Gates that couldn't answer, why, and what waits for them. */
+  deferredGates(): readonly DeferredGate[];
+};
+
+/** `retryAt`: when the first of the waiting submissions asks again. */
+export type DeferredGate = {
+  readonly gate: string;
+  readonly reason: string;
+  readonly submissions: number;
+  readonly retryAt: string;
 };
 
 export function submissionQueries(db: ProjectionDatabase): SubmissionQueries {
   const read = liveReader(db, submissionsProjection, (name) => ({
     byId: db.prepare<[string], SubmissionRow>(`SELECT * FROM ${name(table)} WHERE submission_id = ?`),
+    deferred: db.prepare<[], DeferredGate>(
+      `SELECT gate, reason_code AS reason, count(*) AS submissions, min(retry_at) AS retryAt FROM ${name(table)}
+       WHERE deferrals IS NOT NULL AND status = 'pending' GROUP BY gate, reason_code ORDER BY gate, reason_code`,
+    ),
   }));
   return {
     byId(submissionId) {
       const row = read(({ byId }) => byId.get(submissionId));
       return row === undefined ? null : toSubmissionView(row);
     },
+    deferredGates: () => read(({ deferred }) => deferred.all()),
   };
 }

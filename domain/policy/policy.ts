@@ -5,7 +5,8 @@ export const switchableGates = ['static', 'parameters', 'distributed', 'duplicat
 export type SwitchableGate = (typeof switchableGates)[number];
 
 /** A gate that isn't built yet can only be off; building one adds `on` to its switch. */
-const switchSchema = z.literal('off');
+const unbuiltSchema = z.literal('off');
+const switchSchema = z.enum(['off', 'on']);
 
 /** Which scores are repeated; each mode asks for what the ones before it ask for, and more. */
 export const rerunModes = ['off', 'sample', 'champions', 'paid', 'all'] as const;
@@ -95,10 +96,10 @@ export const policySchema = z.strictObject({
   attemptsPerRun: z.int().min(1).max(10).default(3),
   gates: z
     .strictObject({
-      static: switchSchema.default('off'),
-      parameters: switchSchema.default('off'),
-      distributed: switchSchema.default('off'),
-      duplicate: switchSchema.default('off'),
+      static: unbuiltSchema.default('off'),
+      parameters: unbuiltSchema.default('off'),
+      distributed: unbuiltSchema.default('off'),
+      duplicate: unbuiltSchema.default('off'),
       llm: switchSchema.default('off'),
     })
     .prefault({}),

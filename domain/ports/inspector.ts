@@ -12,6 +12,8 @@ export type ModuleFacts = {
   readonly imports: readonly string[];
   /** SHA-256 of the source without comments, docstrings and formatting. */
   readonly canonicalHash: string;
+  /** Comments, docstrings and other strings that stand for themselves: from and to (exclusive), in bytes of the source. */
+  readonly prose: readonly (readonly [number, number])[];
 };
 
 /** The inspector can't answer now: our fault, and never a verdict on the source. */

@@ -2,17 +2,41 @@ import type { ActivePolicy } from '../policy/policy.ts';
 import type { BlobReference } from '../ports/blobs.ts';
 import type { Standings } from '../ports/standings.ts';
 import type { RunOutcome } from '../run.ts';
-import type { Finding, GateName, HoldSource, ResolvedContract, RunPurpose, SubmissionEventData } from './events.ts';
+import type {
+  Finding,
+  GateName,
+  HoldSource,
+  ResolvedContract,
+  Review,
+  RunPurpose,
+  SubmissionEventData,
+} from './events.ts';
 
-/** What a gate came to. `deferred` is our outage: the gate stays due. */
+/**
+ * What a gate came to. `deferred` is our outage: the gate stays due. `held` leaves the answer to an operator, and is for gates that are
+ * a source of holds. `review`: of the LLM gate alone, where a model was asked.
+ */
 export type GateResult =
   | { readonly kind: 'resolved'; readonly contract: ResolvedContract; readonly gateVersion: string }
-  | { readonly kind: 'passed'; readonly gateVersion: string; readonly evidence: BlobReference | null }
+  | {
+      readonly kind: 'passed';
+      readonly gateVersion: string;
+      readonly evidence: BlobReference | null;
+      readonly review?: Review;
+    }
   | {
       readonly kind: 'failed';
       readonly gateVersion: string;
       readonly findings: readonly Finding[];
       readonly evidence: BlobReference | null;
+      readonly review?: Review;
+    }
+  | {
+      readonly kind: 'held';
+      readonly holdId: string;
+      readonly reason: string;
+      readonly expiresAt: string;
+      readonly review?: Review;
     }
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'deferred'; readonly reason: string; readonly retryAt: string };

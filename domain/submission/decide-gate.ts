@@ -1,7 +1,15 @@
 import type { Decision } from '../aggregate.ts';
-import { refuse } from '../rejection.ts';
+import { isRejection, refuse } from '../rejection.ts';
 import type { SubmissionCommand } from './commands.ts';
-import { explanationLimit, type Finding, findingsLimit, gateNames, type SubmissionEvent } from './events.ts';
+import {
+  explanationLimit,
+  type Finding,
+  findingsLimit,
+  gateNames,
+  type Review,
+  type SubmissionEvent,
+  textLimit,
+} from './events.ts';
 import { shownText } from './shown-text.ts';
 import type { LivingState } from './state.ts';
 
@@ -22,7 +30,21 @@ export function decideGate(state: LivingState, command: RecordGate): Decision<Su
   return eventsOf(state, command);
 }
 
-function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): Decision<SubmissionEvent> {
+/** A review is recorded before what it led to, in one append. */
+function eventsOf(state: AtGate, command: RecordGate): Decision<SubmissionEvent> {
+  const { gate, result, policyVersion } = command;
+  const verdict = verdictEvents(state, command);
+  const review = 'review' in result ? result.review : undefined;
+  if (review === undefined || isRejection(verdict)) return verdict;
+  if (gate !== 'llm') return refuse('notDue', 'Only the LLM gate asks a reviewer.');
+  return [reviewed(review, policyVersion), ...verdict];
+}
+
+function reviewed(review: Review, policyVersion: number): SubmissionEvent {
+  return { type: 'SubmissionReviewed', data: { ...review, policyVersion } };
+}
+
+function verdictEvents(state: AtGate, { gate, result, policyVersion }: RecordGate): Decision<SubmissionEvent> {
   const isContract = gate === 'contract';
   switch (result.kind) {
     case 'resolved':
@@ -44,11 +66,23 @@ function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): D
     case 'skipped':
       if (isContract) return refuse('notDue', 'The contract gate is never skipped.');
       return [{ type: 'GateSkipped', data: { gate, reason: result.reason, policyVersion } }];
+    case 'held':
+      return held(gate, result);
     case 'deferred':
       return deferred(state, gate, result, policyVersion);
     case 'failed':
       return failed(gate, result, policyVersion);
   }
+}
+
+/** Where a gate leaves the answer to an operator: a release goes on behind it, an expiry asks it again. */
+function held(
+  gate: RecordGate['gate'],
+  { holdId, reason, expiresAt }: Extract<RecordGate['result'], { kind: 'held' }>,
+): Decision<SubmissionEvent> {
+  if (gate !== 'llm' && gate !== 'duplicate') return refuse('notDue', `The ${gate} gate asks no operator.`);
+  const shown = shownText(reason, textLimit);
+  return [{ type: 'SubmissionHeld', data: { holdId, source: gate, reason: shown, operator: null, expiresAt } }];
 }
 
 function deferred(

@@ -59,6 +59,25 @@ export const findingSchema = z.strictObject({
 });
 export type Finding = z.infer<typeof findingSchema>;
 
+/** Why a reviewer's answer left a submission to an operator. */
+export const reviewDoubts = ['suspicious', 'ambiguous', 'contradictory', 'unparseable'] as const;
+export type ReviewDoubt = (typeof reviewDoubts)[number];
+
+/** What a language model was asked about a bundle, and what its answers came to. */
+export const reviewSchema = z.strictObject({
+  gateVersion: z.string(),
+  model: z.string(),
+  promptVersion: z.string(),
+  verdict: z.enum(['passed', 'failed', 'held']),
+  /** Empty unless the verdict is `held`. */
+  doubts: z.array(z.enum(reviewDoubts)),
+  /** Requests that were answered. */
+  requests: countSchema,
+  /** Every prompt and every reply, word for word. Holds the source: never public. */
+  transcript: blobReferenceSchema,
+});
+export type Review = z.infer<typeof reviewSchema>;
+
 const entrypointSchema = z.strictObject({ entrypoint: z.string(), symbol: z.string() });
 const roleSchema = z.strictObject({
   entrypoint: z.string(),
@@ -216,6 +235,7 @@ const dataSchemas = {
     evidence: blobReferenceSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),
+  SubmissionReviewed: reviewSchema.extend({ policyVersion: policyVersionSchema }),
   GateSkipped: z.strictObject({ gate: gateSchema, reason: z.string(), policyVersion: policyVersionSchema }),
   GateDeferred: z.strictObject({
     gate: gateSchema,

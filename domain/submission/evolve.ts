@@ -26,6 +26,8 @@ function evolveLiving(
     case 'GatePassed':
     case 'GateSkipped':
       return afterGate(life, event.data.gate);
+    case 'SubmissionReviewed':
+      return state;
     case 'GateDeferred': {
       const { gate, deferral, reason, retryAt } = event.data;
       return { ...life, phase: 'gate', gate, deferral: { count: deferral, reason, retryAt } };

@@ -11,6 +11,7 @@ import tokenize
 from typing import Literal, TypedDict
 
 from prism_runner.module_imports import imported_paths
+from prism_runner.prose_spans import Span, prose_spans
 
 Callable3 = Literal["yes", "no", "unknown"]
 
@@ -45,6 +46,7 @@ class ModuleFacts(TypedDict):
     architectureName: str | None
     imports: list[str]  # bundle paths imported directly, sorted
     canonicalHash: str  # of the source's bytes where there is an error
+    prose: list[Span]  # comments and strings that stand for themselves
 
 
 class UnreadableSource(Exception):
@@ -64,6 +66,7 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "architectureName": None,
         "imports": [],
         "canonicalHash": hashlib.sha256(source).hexdigest(),
+        "prose": [],
     }
 
 
@@ -77,6 +80,7 @@ def inspect_source(path: str, source: bytes, paths: frozenset[str]) -> ModuleFac
             "symbols": list(top_level_symbols(tree.body).values()),
             "architectureName": architecture_name(tree),
             "imports": imported_paths(tree, path, paths),
+            "prose": prose_spans(tree, source),
             "canonicalHash": canonical_hash(tree),
         }
     except UnreadableSource as error:

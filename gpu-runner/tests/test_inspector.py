@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -153,3 +154,28 @@ def test_malformed_requests_are_answered_in_order() -> None:
         b"{", b'{"id": 1}', b'{"id": 2, "files": [{"path": "a.py", "source": "%"}]}', b'{"id": 3, "files": []}'
     )
     assert [(answer["id"], "error" in answer) for answer in answers] == [(None, True), (1, True), (2, True), (3, False)]
+
+
+def without_prose(source: str | bytes) -> str:
+    raw = source if isinstance(source, bytes) else source.encode()
+    (facts,) = inspect(m=raw).values()
+    code = bytearray(raw)
+    for start, end in facts["prose"]:
+        code[start:end] = re.sub(rb"[^\r\n]", b" ", code[start:end])
+    return code.decode()
+
+
+def test_prose_is_comments_and_strings_that_stand_for_themselves() -> None:
+    source = '"""Doc\nüber alles"""\nx = "# no comment"  # é comment\ndef f():\n    \'doc\'; y = 1\n    "bare"\n#end'
+    lines = [line.rstrip() for line in without_prose(source).splitlines()]
+    assert lines == ["", "", 'x = "# no comment"', "def f():", "         ; y = 1", "", ""]
+
+
+def test_prose_has_its_place_behind_a_mark_and_any_end_of_line() -> None:
+    marked = b"\xef\xbb\xbf# a\r\nx = 1 # b\ry = 2 # c\nz = 3"
+    assert without_prose(marked).split() == ["\ufeff", "x", "=", "1", "y", "=", "2", "z", "=", "3"]
+
+
+def test_an_unreadable_source_has_no_prose() -> None:
+    (facts,) = inspect(m="# a\nx = (").values()
+    assert facts["prose"] == []

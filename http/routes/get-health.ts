@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { gpuLeasesProjection } from '../../projections/gpu-leases.ts';
 import type { ProjectionStatus } from '../../projections/projection-status.ts';
+import { type DeferredGate, submissionsProjection } from '../../projections/submissions.ts';
 
 export type HealthDependencies = {
   readonly slug: string;
@@ -14,6 +15,8 @@ export type HealthDependencies = {
   readonly projectionNames: readonly string[];
   /** Read of `gpu_leases`, which must be live. */
   readonly slots: () => readonly { readonly quarantine: string | null; readonly submissionId: string | null }[];
+  /** Read of `submissions`, which must be live. */
+  readonly deferredGates: () => readonly DeferredGate[];
 };
 
 /**
@@ -34,7 +37,7 @@ export function getHealth(deps: HealthDependencies): Middleware {
 }
 
 function readinessOf(
-  { projectionStatuses, projectionNames, slots }: HealthDependencies,
+  { projectionStatuses, projectionNames, slots, deferredGates }: HealthDependencies,
   head: number,
   writeFault: string | null,
 ) {
@@ -43,17 +46,22 @@ function readinessOf(
   const missing = projectionNames.filter((name) => !served.includes(name));
   const poisoned = projections.filter(({ state }) => state === 'poisoned').map(({ name }) => name);
   const registered = missing.includes(gpuLeasesProjection.name) ? null : slots();
+  const deferred = missing.includes(submissionsProjection.name) ? null : deferredGates();
   const reasons = [
     ...(writeFault === null ? [] : [`logNotWritable:${writeFault}`]),
     ...missing.map((name) => `projectionBuilding:${name}`),
     ...poisoned.map((name) => `projectionPoisoned:${name}`),
     ...(registered?.length === 0 ? ['noSlotRegistered'] : []),
+    ...(deferred ?? []).map(({ gate, reason }) => `gateDeferred:${gate}:${reason}`),
   ];
   return {
     status: reasons.length === 0 ? 'ok' : 'degraded',
     reasons,
     log: { head },
     projections: projections.map(toBody),
+    deferred_gates: deferred?.map(({ gate, reason, submissions, retryAt }) => ({
+      ...{ gate, reason, submissions, retry_at: retryAt },
+    })),
     executor: registered && {
       slots: registered.length,
       leased: registered.filter(({ submissionId }) => submissionId !== null).length,

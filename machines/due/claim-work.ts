@@ -7,7 +7,7 @@ import type { Due } from './performer.ts';
 export type ClaimHandler = CommandHandler<ClaimState, ClaimCommand, ClaimEvent>;
 
 /** Longer than a gate works; so long waits what an instance left undone that never came back under its name. */
-const claimSeconds = 120;
+const claimSeconds = { reviewing: 600, otherwise: 120 };
 
 /**
  * Claims what is due for `owner`, by an event that only one instance can append; true if it is his. A restarted instance of the same name goes on with what it
@@ -23,7 +23,9 @@ export function workClaims(deps: {
     const { submissionId } = state.identity;
     const at = clock();
     const now = at.toISOString();
-    const until = new Date(at.getTime() + claimSeconds * 1_000).toISOString();
+    const isReview = state.phase === 'gate' && state.gate === 'llm';
+    const seconds = isReview ? claimSeconds.reviewing : claimSeconds.otherwise;
+    const until = new Date(at.getTime() + seconds * 1_000).toISOString();
     const claimed = await claims.handle(
       claimStream(submissionId),
       { kind: 'ClaimWork', revision, owner, now, until },

@@ -13,6 +13,7 @@ import {
   type HoldSource,
   type Measurement,
   type ResolvedContract,
+  type Review,
   type RunPurpose,
   type Score,
   type SubmissionEvent,
@@ -180,6 +181,11 @@ export function attemptKey(run: string, attempt: number) {
 const place = { slot: 'slot-host-cpu0', executor: 'host', device: 'cpu0', deviceClass: 'cpu' } as const;
 
 export const received = fact('SubmissionReceived', receipt);
+export const review: Review = {
+  ...{ gateVersion: 'llm/1', model: 'a-model', promptVersion: 'review/1', verdict: 'held', doubts: ['suspicious'] },
+  ...{ requests: 2, transcript: blob('6') },
+};
+export const reviewed = fact('SubmissionReviewed', { ...review, policyVersion: 1 });
 export const contractResolved = fact('ContractResolved', { contract, gateVersion: 'contract-1', policyVersion: 1 });
 export function gateSkipped(gate: GateName) {
   return fact('GateSkipped', { gate, reason: 'switched off in policy 1', policyVersion: 1 });

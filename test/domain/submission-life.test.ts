@@ -18,11 +18,14 @@ import {
   recordGate,
   recordOutcome,
   requestRun,
+  review,
   scoreOf,
   scoring,
   startAttempt,
   waiting,
 } from './submission-examples.ts';
+
+const untilLlm = queued.slice(0, -1);
 
 describe('A submission', () => {
   it('is received once; the same receipt again is already so', () => {
@@ -123,6 +126,30 @@ describe('A submission', () => {
     given(received, contractResolved)
       .when(recordGate('static', { kind: 'resolved', contract, gateVersion: '1' }))
       .thenRefused('notDue');
+  });
+
+  it('is held by a gate that leaves the answer to an operator, right behind the review that led there', () => {
+    const result = { kind: 'held', holdId: 'h1', reason: 'odd', expiresAt: instant(60), review } as const;
+    given(...untilLlm)
+      .when(recordGate('llm', result))
+      .thenYields(
+        { type: 'SubmissionReviewed', data: { ...review, policyVersion: 1 } },
+        { type: 'SubmissionHeld', data: { holdId: 'h1', source: 'llm', reason: 'odd', operator: null } },
+      )
+      .state((state) => expect(state.phase).to.equal('held'));
+    given(...untilLlm.slice(0, 2))
+      .when(recordGate('static', result))
+      .thenRefused('notDue');
+  });
+
+  it('is reviewed at the LLM gate alone', () => {
+    const passed = { kind: 'passed', gateVersion: '1', evidence: null, review } as const;
+    given(...untilLlm.slice(0, -1))
+      .when(recordGate('duplicate', passed))
+      .thenRefused('notDue');
+    given(...untilLlm)
+      .when(recordGate('llm', passed))
+      .thenYields({ type: 'SubmissionReviewed' }, { type: 'GatePassed', data: { gate: 'llm' } });
   });
 
   it('stays at a gate that could not answer, and counts how often', () => {

@@ -19,6 +19,7 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           error: null,
           architectureName: null,
           imports: [],
+          prose: [],
           canonicalHash: createHash('sha256').update(bytes).digest('hex'),
           ...facts,
           symbols: symbols.map((symbol) =>

@@ -16,10 +16,13 @@ import { ensureLive } from '../../projections/ensure-live.ts';
 import { epochQueries } from '../../projections/epochs.ts';
 import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
+import { holdQueries } from '../../projections/holds.ts';
+import { llmReviewQueries } from '../../projections/llm-reviews.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
 import { readYourWrites } from '../../projections/read-your-writes.ts';
 import { scoreQueries } from '../../projections/scores.ts';
+import { sourceQueries } from '../../projections/submission-sources.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
@@ -65,6 +68,8 @@ export async function startApp({
   let ids = 0;
   const newId = () => `id-${++ids}`;
   const policyNow = async () => policy;
+  const commands = commandHandler(log, submissionAggregate, permits);
+  const caughtUp = async () => projector.waitFor(await log.head(), 5_000);
   const registry = new Registry();
   const app = createApp({
     sharedToken,
@@ -78,13 +83,14 @@ export async function startApp({
       projectionStatuses: projectionStatuses(db, projections),
       projectionNames: projections.map(({ name }) => name),
       slots: slotQueries(db).slots,
+      deferredGates: submissionQueries(db).deferredGates,
     },
     version: { apiVersion: 'v1', challengeVersion: '0.1.0', sdkVersion: '0.1.0', capabilities: ['bridge'] },
     metrics: registry,
     waiting: { projected: readYourWrites(db, projector, patienceMs), head: () => log.head() },
     receive: {
       readArchive: fakeIntake,
-      commands: commandHandler(log, submissionAggregate, permits),
+      commands,
       blobs: memoryBlobs(stored),
       policy: policyNow,
       now: () => clock.now,
@@ -94,11 +100,16 @@ export async function startApp({
       submissions: submissionQueries(db),
       queue: dueSubmissionQueries(db),
       heartbeats: { newest: (id) => beats.find(({ submissionId }) => submissionId === id) ?? null },
-      caughtUp: async () => projector.waitFor(await log.head(), 5_000),
+      caughtUp,
     },
     events: { log },
     board: { slug: 'prism', scores: scoreQueries(db), policy: policyNow, now: () => clock.now },
     epochs: { epochs: epochQueries(db), policy: policyNow, now: () => clock.now },
+    holds: {
+      ...{ holds: holdQueries(db), submissions: submissionQueries(db), blobs: memoryBlobs(stored) },
+      ...{ reviews: llmReviewQueries(db), sources: sourceQueries(db) },
+      ...{ caughtUp, commands, now: () => clock.now, newId },
+    },
     work: { evalJobs: evalJobQueries(db), slots: slotQueries(db) },
   });
   const server = createServer(app.callback());

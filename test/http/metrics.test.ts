@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import { registerServiceMetrics } from '../../http/service-metrics.ts';
 import type { ProjectionStatus } from '../../projections/projection-status.ts';
+import { NoLiveVersionError } from '../../projections/versions.ts';
+import { instant } from '../domain/submission-examples.ts';
 import { startApp } from './fixtures.ts';
 
 const live: ProjectionStatus = {
@@ -13,6 +15,8 @@ const live: ProjectionStatus = {
   lag: 2,
   poison: null,
 };
+const deferred = { gate: 'llm', reason: 'reviewerUnavailable', submissions: 3, retryAt: instant(9) };
+const deferredSample = 'prism_gate_deferred_submissions{gate="llm",reason="reviewerUnavailable"} 3';
 const poison = { position: 8, eventId: 'e', error: 'TypeError: what?' };
 const statuses: readonly ProjectionStatus[] = [
   live,
@@ -28,6 +32,7 @@ describe('GET /metrics', () => {
     walBytes: () => 4_096,
     projectionStatuses: () => statuses,
     uptimeSeconds: () => 12.5,
+    deferredGates: () => [deferred],
   };
 
   it('tells what log and live read models are at, read when it is asked', async () => {
@@ -39,6 +44,7 @@ describe('GET /metrics', () => {
       'prism_uptime_seconds 12.5',
       'prism_log_wal_bytes 4096',
       'prism_log_head_position 42',
+      deferredSample,
       'prism_projection_position{projection="scores"} 40',
       'prism_projection_position{projection="miners"} 7',
       'prism_projection_lag{projection="scores"} 2',
@@ -56,9 +62,22 @@ describe('GET /metrics', () => {
       throw new Error('the disk is gone');
     };
     registerServiceMetrics(registry, { ...deps, head });
-    expect(await samplesOf(registry)).to.have.length(9);
+    expect(await samplesOf(registry)).to.have.length(10);
     isThere = false;
-    expect(await samplesOf(registry)).to.deep.equal(['prism_uptime_seconds 12.5', 'prism_log_wal_bytes 4096']);
+    expect(await samplesOf(registry)).to.deep.equal([
+      'prism_uptime_seconds 12.5',
+      'prism_log_wal_bytes 4096',
+      deferredSample,
+    ]);
+  });
+
+  it('leaves out what read models would say that are still being built', async () => {
+    const registry = new Registry();
+    const deferredGates = () => {
+      throw new NoLiveVersionError('submissions is being built');
+    };
+    registerServiceMetrics(registry, { ...deps, deferredGates });
+    expect(await samplesOf(registry)).to.have.length(9);
   });
 
   it('is served as text from the registry that the service was given', async () => {

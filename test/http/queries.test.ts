@@ -9,6 +9,7 @@ import {
   contractResolved,
   fact,
   finding,
+  gateSkipped,
   held,
   instant,
   measuring,
@@ -378,6 +379,24 @@ describe('the query routes', () => {
       expect(body.reasons).to.include.members(['noSlotRegistered', 'projectionPoisoned:scores']);
       const scores = body.projections.find(({ name }: { name: string }) => name === 'scores');
       expect(scores.poison).to.include({ position: 1 });
+    });
+
+    it('says which gate can’t be asked, why, and how many wait for it', async () => {
+      const deferred = (retryAt: string) =>
+        fact('GateDeferred', { gate: 'llm', reason: 'reviewerUnavailable', deferral: 1, retryAt, policyVersion: 1 });
+      const atLlm = waiting.slice(0, -2);
+      await given(
+        slotEvents('cpu0', slotRegistered('cpu0')),
+        submission('alice', [...atLlm, deferred(instant(90))]),
+        submission('bob', [...atLlm, deferred(instant(60))]),
+        submission('carol', [...waiting.slice(0, -2), deferred(instant(30)), gateSkipped('llm')]),
+        submission('dave', [...atLlm, deferred(instant(20)), held('hold-1', 'operator')]),
+      );
+      const { body } = await get(app, '/health');
+      expect(body).to.deep.include({ status: 'degraded', reasons: ['gateDeferred:llm:reviewerUnavailable'] });
+      expect(body.deferred_gates).to.deep.equal([
+        { gate: 'llm', reason: 'reviewerUnavailable', submissions: 2, retry_at: instant(60) },
+      ]);
     });
 
     it('says why the log takes no events', async () => {

@@ -25,6 +25,7 @@ import {
   requestRun,
   rerunOutcome,
   resolveHold,
+  review,
   startAttempt,
 } from '../domain/submission-examples.ts';
 
@@ -38,6 +39,8 @@ const results: readonly GateResult[] = [
   { kind: 'passed', gateVersion: '1', evidence: null },
   { kind: 'failed', gateVersion: '1', findings: [finding], evidence: null },
   { kind: 'failed', gateVersion: '1', findings: [], evidence: null },
+  { kind: 'passed', gateVersion: '1', evidence: null, review: { ...review, verdict: 'passed', doubts: [] } },
+  { kind: 'held', holdId: 'h1', reason: 'looks odd', expiresAt: instant(90_000), review },
   { kind: 'skipped', reason: 'off' },
   { kind: 'deferred', reason: 'down', retryAt: instant(2) },
   { kind: 'deferred', reason: 'down', retryAt: instant(20) },

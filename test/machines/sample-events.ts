@@ -24,6 +24,7 @@ import {
   owner,
   received,
   resolved,
+  reviewed,
   runConcluded,
   runRequested,
   scoreOf,
@@ -51,7 +52,7 @@ const deferrals: readonly SubmissionEvent[] = gateNames.map((gate) =>
 
 function gateEvents(state: SubmissionState): readonly SubmissionEvent[] {
   const isDeferred = state.phase === 'gate' && state.deferral !== null;
-  return [received, contractResolved, ...gateFacts, ...(isDeferred ? [] : deferrals)];
+  return [received, contractResolved, reviewed, ...gateFacts, ...(isDeferred ? [] : deferrals)];
 }
 
 const purposes: readonly RunPurpose[] = ['score', 'heldOut', 'rerun'];

@@ -10,6 +10,7 @@ import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import { type Lease, type SlotCommand, type SlotState, slotAggregate } from '../../domain/slot/slot.ts';
 import { submissionAggregate } from '../../domain/submission/decide.ts';
 import { type GateName, submissionStream } from '../../domain/submission/events.ts';
+import { type Aside, workAside } from '../../machines/due/aside.ts';
 import { workClaims } from '../../machines/due/claim-work.ts';
 import { conclusionPerformer } from '../../machines/due/conclude.ts';
 import { expiryPerformer } from '../../machines/due/expire-holds.ts';
@@ -37,6 +38,7 @@ export type Clock = { seconds: number };
 export type World = {
   readonly manager: ProcessManager;
   readonly dueWork: LogDueWork;
+  readonly aside: Aside;
   readonly faults: unknown[];
   readonly submissions: ReturnType<typeof submissionHandler>;
   readonly slots: CommandHandler<SlotState, SlotCommand, SlotEvent>;
@@ -86,6 +88,7 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
   const dueWork = logDueWork(log);
   const faults: unknown[] = [];
   const onFault = (fault: unknown) => void faults.push(fault);
+  const aside = workAside(8, onFault);
   const manager = startProcessManager({
     submissions,
     slots,
@@ -95,8 +98,11 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
     onFault,
     projected: () => dueWork.catchUp(),
     periodMs: 2 ** 30,
+    setAside: aside.count,
     performers: {
       gate: gatePerformer({
+        slow: { gates: new Set(['llm']), aside },
+        stopping: new AbortController().signal,
         ...{ submissions, policies, gates, clock: now },
         claim: workClaims({ claims: commandHandler(log, claimAggregate), owner, clock: now }),
         onFault: (_gate, error) => onFault(error),
@@ -130,6 +136,7 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
   return {
     manager,
     dueWork,
+    aside,
     faults,
     submissions,
     slots,

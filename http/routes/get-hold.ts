@@ -1,0 +1,67 @@
+import { text } from 'node:stream/consumers';
+import type { RouterMiddleware } from '@koa/router';
+import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { LlmReviewQueries, LlmReviewView } from '../../projections/llm-reviews.ts';
+import type { SourceQueries, SubmissionSource } from '../../projections/submission-sources.ts';
+import type { SubmissionQueries } from '../../projections/submissions.ts';
+import { type FindHoldDependencies, findHold } from '../find-hold.ts';
+import { holdBody } from '../hold-body.ts';
+
+export type GetHoldDependencies = FindHoldDependencies & {
+  readonly submissions: Pick<SubmissionQueries, 'byId'>;
+  readonly reviews: LlmReviewQueries;
+  readonly sources: SourceQueries;
+  readonly blobs: Pick<Blobs, 'open'>;
+};
+
+const mostSharing = 10;
+
+/**
+ * `GET /internal/v1/holds/{id}`: what an operator decides by: the hold, its submission, what else shares its source, and what reviewers were
+ * asked and answered. The newest review comes word for word, source included: for operators alone.
+ */
+export function getHold(deps: GetHoldDependencies): RouterMiddleware {
+  return async (ctx) => {
+    const hold = await findHold(deps, ctx);
+    const { submissionId } = hold;
+    const submission = deps.submissions.byId(submissionId);
+    const source = deps.sources.bySubmission(submissionId);
+    const reviews = deps.reviews.ofSubmission(submissionId);
+    const [newest] = reviews;
+    ctx.body = {
+      ...holdBody(hold),
+      submission: submission && {
+        ...{ id: submission.id, hotkey: submission.hotkey, status: submission.status, filename: submission.filename },
+        ...{ created_at: submission.receivedAt, code_hash: submission.codeHash, bundle: source?.archiveSha256 ?? null },
+      },
+      sources: source && sourcesBody(source),
+      shares_sources_with: deps.sources
+        .sharing(submissionId, mostSharing)
+        .map((other) => ({ submission_id: other.submissionId, hotkey: other.hotkey, shares: other.shares })),
+      reviews: reviews.map(reviewBody),
+      transcript: newest === undefined ? null : await readTranscript(deps.blobs, newest.transcript),
+    };
+  };
+}
+
+async function readTranscript(blobs: Pick<Blobs, 'open'>, sha256: string): Promise<unknown> {
+  return JSON.parse(await text(await blobs.open(sha256)));
+}
+
+function sourcesBody({ files, contentBytes, archiveBytes, roles }: SubmissionSource) {
+  return { files, content_bytes: contentBytes, archive_bytes: archiveBytes, roles };
+}
+
+function reviewBody(review: LlmReviewView) {
+  return {
+    reviewed_at: review.reviewedAt,
+    verdict: review.verdict,
+    doubts: review.doubts,
+    model: review.model,
+    prompt_version: review.promptVersion,
+    gate_version: review.gateVersion,
+    requests: review.requests,
+    transcript: review.transcript,
+    policy_version: review.policyVersion,
+  };
+}

@@ -1,0 +1,76 @@
+import type { RouterMiddleware } from '@koa/router';
+import type { Context } from 'koa';
+import { z } from 'zod';
+import type { CommandHandler } from '../../domain/handle-command.ts';
+import { isRejection } from '../../domain/rejection.ts';
+import type { SubmissionCommand } from '../../domain/submission/commands.ts';
+import { type SubmissionEvent, submissionStream } from '../../domain/submission/events.ts';
+import { publicStatus, type SubmissionState } from '../../domain/submission/state.ts';
+import type { HoldView } from '../../projections/holds.ts';
+import { type FindHoldDependencies, findHold } from '../find-hold.ts';
+import { problem, rejectionProblem } from '../problem.ts';
+import { readJson } from '../read-json.ts';
+
+const bodyLimitBytes = 65_536;
+
+const text = z.string().trim();
+const bodySchema = z.strictObject({
+  resolution: z.enum(['release', 'reject']),
+  operator: text.regex(/^[^\p{C}]{1,128}$/u, 'expected 1 to 128 printable characters'),
+  reason: text.regex(/^[^\p{Cs}]{1,2000}$/u, 'expected 1 to 2000 characters'),
+});
+
+export type ResolveHoldDependencies = FindHoldDependencies & {
+  readonly commands: Pick<CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>, 'handle'>;
+  readonly now: () => Date;
+  /** A new id for each command: two operators who decide at once must conflict, not pass for one. */
+  readonly newId: () => string;
+};
+
+/**
+ * `POST /internal/v1/holds/{id}/resolve` with `resolution` (`release` or `reject`), `operator` and `reason`. A release resumes where the
+ * hold says, a rejection is terminal. A hold that was decided or has expired is 409, and the answer says by whom and when.
+ */
+export function postHoldResolution(deps: ResolveHoldDependencies): RouterMiddleware {
+  return async (ctx) => {
+    const decision = await readDecision(ctx);
+    const hold = await findHold(deps, ctx);
+    const handled = await deps.commands.handle(
+      submissionStream(hold.submissionId),
+      { kind: 'ResolveHold', holdId: hold.id, ...decision },
+      { causeId: deps.newId(), correlationId: hold.submissionId, at: deps.now().toISOString() },
+    );
+    if (isRejection(handled)) {
+      if (handled.reason !== 'wrongHold') throw rejectionProblem(handled);
+      await deps.caughtUp();
+      throw rejectionProblem({ ...handled, detail: endedDetail(deps.holds.byId(hold.id) ?? hold) });
+    }
+    if (handled.state.phase === 'absent') throw new Error(`hold ${hold.id} was resolved, and there is no submission`);
+    ctx.body = {
+      id: hold.id,
+      submission_id: hold.submissionId,
+      ...decision,
+      status: publicStatus(handled.state),
+      position: handled.position,
+    };
+  };
+}
+
+async function readDecision(ctx: Context) {
+  const parsed = bodySchema.safeParse(await readJson(ctx, bodyLimitBytes));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw problem('invalidContent', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}.`);
+}
+
+function endedDetail({ state, operator, endedAt, decisionReason }: HoldView): string {
+  switch (state) {
+    case 'open':
+      return 'The submission is no longer held by this hold.';
+    case 'expired':
+      return `Nobody decided the hold in time: it expired at ${endedAt}.`;
+    case 'released':
+    case 'rejected':
+      return `The hold was ${state} by ${operator} at ${endedAt}: ${decisionReason}`;
+  }
+}
