@@ -5,12 +5,11 @@
  * about the source.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
 import { deriveId } from '../domain/ids.ts';
 import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
-import { digestSchema } from '../domain/values.ts';
 import type { ContainerEngine, Conversation } from './container-engine.ts';
 import { inspectorCommand, inspectorOptions } from './container-options.ts';
+import { inspectorQuestion, parseInspectorAnswer, type SourceFile } from './inspector-answer.ts';
 import type { Logger } from './logger.ts';
 import { outputTap } from './output-tap.ts';
 
@@ -28,20 +27,6 @@ export type InspectorOptions = {
 const defaultAnswerLimitMs = 20_000;
 const answerLineBytes = 32 * 2 ** 20;
 const mostTries = 2;
-
-const place = z.int().nonnegative();
-const moduleSchema = z.strictObject({
-  path: z.string(),
-  error: z.strictObject({ line: place, column: place, message: z.string() }).nullable(),
-  symbols: z.array(z.strictObject({ name: z.string(), callable: z.enum(['yes', 'no', 'unknown']), line: place })),
-  architectureName: z.string().nullable(),
-  imports: z.array(z.string()),
-  canonicalHash: digestSchema,
-}) satisfies z.ZodType<ModuleFacts>;
-const answerSchema = z.union([
-  z.strictObject({ id: z.string(), modules: z.array(moduleSchema) }),
-  z.strictObject({ id: z.string().nullable(), error: z.string() }),
-]);
 
 /** A running container and the one question it may have before it. */
 type Session = {
@@ -77,16 +62,16 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     await engine.removeContainer(name);
   }
 
-  async function askOnce(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function askOnce(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
     session ??= await open();
     questions += 1;
     const id = String(questions);
     const answer = session.nextLine();
-    session.conversation.write(`${JSON.stringify({ id, files })}\n`);
-    return parseAnswer(await within(answer, answerLimitMs), id);
+    session.conversation.write(inspectorQuestion(id, files));
+    return parseInspectorAnswer(await within(answer, answerLimitMs), id);
   }
 
-  async function ask(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function ask(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
     for (let tries = 1; ; tries += 1) {
       if (isClosed) throw new InspectorUnavailableError('The inspector is closed.');
       try {
@@ -102,8 +87,7 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
 
   return {
     inspect(sources) {
-      const files = sources.map(({ path, bytes }) => ({ path, source: Buffer.from(bytes).toString('base64') }));
-      const answer = queue.then(() => ask(files));
+      const answer = queue.then(() => ask(sources));
       queue = answer.catch(() => {});
       return answer;
     },
@@ -155,11 +139,4 @@ async function within(answer: Promise<string>, limitMs: number): Promise<string>
   } finally {
     done.abort();
   }
-}
-
-function parseAnswer(line: string, id: string): readonly ModuleFacts[] {
-  const answer = answerSchema.parse(JSON.parse(line));
-  if (answer.id !== id) throw new Error(`An answer to question ${answer.id} came in place of ${id}.`);
-  if ('error' in answer) throw new Error(`The inspector refused: ${answer.error}`);
-  return answer.modules;
 }

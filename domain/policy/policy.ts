@@ -5,7 +5,24 @@ export const switchableGates = ['static', 'parameters', 'distributed', 'duplicat
 export type SwitchableGate = (typeof switchableGates)[number];
 
 /** A gate that isn't built yet can only be off; building one adds `on` to its switch. */
-const switchSchema = z.literal('off');
+const unbuiltSchema = z.literal('off');
+
+/** What submitted code may import beside its own modules (CONTRACT §3). */
+const importRoots = [
+  ...[
+    '__future__',
+    'abc',
+    'collections',
+    'contextlib',
+    'copy',
+    'dataclasses',
+    'enum',
+    'functools',
+    'itertools',
+    'math',
+  ],
+  ...['random', 'time', 'typing', 'numpy', 'torch', 'prism_challenge'],
+];
 
 /** Which scores are repeated; each mode asks for what the ones before it ask for, and more. */
 export const rerunModes = ['off', 'sample', 'champions', 'paid', 'all'] as const;
@@ -95,11 +112,20 @@ export const policySchema = z.strictObject({
   attemptsPerRun: z.int().min(1).max(10).default(3),
   gates: z
     .strictObject({
-      static: switchSchema.default('off'),
-      parameters: switchSchema.default('off'),
-      distributed: switchSchema.default('off'),
-      duplicate: switchSchema.default('off'),
-      llm: switchSchema.default('off'),
+      static: z.enum(['on', 'off']).default('on'),
+      parameters: unbuiltSchema.default('off'),
+      /** `flag` lets a bundle pass that lacks a primitive of the multi-GPU contract, and records which. */
+      distributed: z.enum(['reject', 'flag', 'off']).default('reject'),
+      duplicate: unbuiltSchema.default('off'),
+      llm: unbuiltSchema.default('off'),
+    })
+    .prefault({}),
+  staticRules: z
+    .strictObject({
+      /** First parts of module names. */
+      importRoots: z.array(z.string().regex(/^[A-Za-z_]\w*$/)).default(importRoots),
+      /** Ids of rules that find nothing. */
+      off: z.array(z.string().startsWith('prism:')).default([]),
     })
     .prefault({}),
   scoring: z

@@ -7,7 +7,13 @@ import type { Finding, GateName, HoldSource, ResolvedContract, RunPurpose, Submi
 /** What a gate came to. `deferred` is our outage: the gate stays due. */
 export type GateResult =
   | { readonly kind: 'resolved'; readonly contract: ResolvedContract; readonly gateVersion: string }
-  | { readonly kind: 'passed'; readonly gateVersion: string; readonly evidence: BlobReference | null }
+  | {
+      readonly kind: 'passed';
+      readonly gateVersion: string;
+      readonly evidence: BlobReference | null;
+      /** What policy only flags. */
+      readonly findings?: readonly Finding[];
+    }
   | {
       readonly kind: 'failed';
       readonly gateVersion: string;

@@ -35,12 +35,7 @@ function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): D
       ];
     case 'passed':
       if (isContract) return refuse('notDue', 'The contract gate passes by a resolved contract.');
-      return [
-        {
-          type: 'GatePassed',
-          data: { gate, gateVersion: result.gateVersion, evidence: result.evidence, policyVersion },
-        },
-      ];
+      return [{ type: 'GatePassed', data: { ...passed(result), gate, policyVersion } }];
     case 'skipped':
       if (isContract) return refuse('notDue', 'The contract gate is never skipped.');
       return [{ type: 'GateSkipped', data: { gate, reason: result.reason, policyVersion } }];
@@ -49,6 +44,11 @@ function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): D
     case 'failed':
       return failed(gate, result, policyVersion);
   }
+}
+
+function passed({ gateVersion, evidence, findings = [] }: Extract<RecordGate['result'], { kind: 'passed' }>) {
+  const flagged = findings.slice(0, findingsLimit).map(shortened);
+  return { gateVersion, evidence, ...(flagged.length > 0 && { findings: flagged }) };
 }
 
 function deferred(

@@ -55,6 +55,9 @@ export const findingSchema = z.strictObject({
   path: z.string().nullable(),
   line: countSchema.nullable(),
   column: countSchema.nullable(),
+  /** Class of the node in Python's syntax tree, and SHA-256 of its source text, where a finding is about one. */
+  node: z.string().optional(),
+  excerptHash: digestSchema.optional(),
   explanation: z.string().max(explanationLimit),
 });
 export type Finding = z.infer<typeof findingSchema>;
@@ -206,6 +209,8 @@ const dataSchemas = {
   GatePassed: z.strictObject({
     gate: gateSchema,
     gateVersion: z.string(),
+    /** What a gate saw that policy only flags. */
+    findings: z.array(findingSchema).min(1).max(findingsLimit).optional(),
     evidence: blobReferenceSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),

@@ -56,9 +56,15 @@ class CallSite:
 
 
 def mentioned_in(expression: ast.expr) -> frozenset[str]:
-    """Names and attributes that stand in an expression: `ctx.rank == 0` mentions ctx and rank."""
-    found = (getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(expression))
-    return frozenset(name for name in found if isinstance(name, str))
+    """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
+    found: set[str] = set()
+    for node in ast.walk(expression):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                found.add(name)
+            case ast.Constant(value=str() as text) if ".." in text:
+                found.add("..")
+    return frozenset(found)
 
 
 def own_or_dotted(origin: str, attribute: str) -> str:

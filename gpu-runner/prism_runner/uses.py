@@ -40,7 +40,7 @@ class Argument(TypedDict):
     """What an argument of a call is made of."""
 
     text: str | None  # the text that it surely is
-    mentions: list[str]  # attributes and names that it is surely made of: `artifacts_dir`
+    mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; `..` where a text has that
 
 
 class Call(Site):

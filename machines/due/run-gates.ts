@@ -19,7 +19,7 @@ export function retryDelaySeconds(deferrals: number): number {
 export function gatePerformer(deps: {
   readonly submissions: SubmissionHandler;
   readonly policies: Policies;
-  /** A gate that isn't here is skipped, for it is not built yet; the contract can't be. */
+  /** A gate that isn't here is skipped like one that is switched off; the contract can't be. */
   readonly gates: { readonly contract: Gate } & Partial<Record<GateName, Gate>>;
   /** Takes what is due for this instance alone; false where another one has it. */
   readonly claim: (due: Due) => Promise<boolean>;
@@ -35,7 +35,7 @@ export function gatePerformer(deps: {
     const policy = await policies.active();
     const record = (result: GateResult) =>
       send(submissions, due, { kind: 'RecordGate', gate, result, policyVersion: policy.version }, clock());
-    const asked = gates[gate];
+    const asked = isOn(gate, policy) ? gates[gate] : undefined;
     if (asked !== undefined && !(await claim(due))) return;
     try {
       await record(await askGate(asked, state, policy));
@@ -47,6 +47,10 @@ export function gatePerformer(deps: {
       await record({ kind: 'deferred', reason: reasonOf(error), retryAt });
     }
   };
+}
+
+function isOn(gate: GateName, { policy }: ActivePolicy): boolean {
+  return gate === 'contract' || policy.gates[gate] !== 'off';
 }
 
 async function askGate(gate: Gate | undefined, state: LivingState, policy: ActivePolicy): Promise<GateResult> {
