@@ -23,13 +23,11 @@ import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
 import { submissionAggregate } from './domain/submission/decide.ts';
 import { lotOf } from './executor/cut-keys.ts';
-import { dockerEngine } from './executor/docker-engine.ts';
-import { inspectorContainer } from './executor/inspector-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
+import { gateThread } from './gate-thread.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
-import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workClaims } from './machines/due/claim-work.ts';
@@ -186,8 +184,9 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const docker = new Docker();
   const { runner } = runtime;
   const readBundle = bundleReader(storage.blobs);
-  const inspector = inspectorContainer({ engine: dockerEngine(docker), imageId: runner.imageId, instance, logger });
-  opened.push(inspector.close);
+  const inspector = { imageId: runner.imageId, instance };
+  const gates = gateThread({ storage: storageLocation(config), inspector }, logger);
+  opened.push(gates.close);
 
   const shared = { submissions, policies, clock: now };
   const manager = startProcessManager({
@@ -197,7 +196,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates: { contract: contractGate(readBundle, inspector) },
+        gates: gates.byName,
         claim: workClaims({
           claims: commandHandler(storage.log, claimAggregate),
           owner: config.executorName,

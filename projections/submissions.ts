@@ -125,7 +125,7 @@ function placeColumns({ position, recordedAt }: ProjectedEvent): Columns {
 
 export const submissionsProjection: Projection = {
   name: table,
-  schema: 2,
+  schema: 3,
   streams: [submissionStreamPrefix],
   tables: [table],
   createSql,

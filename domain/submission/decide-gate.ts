@@ -47,8 +47,7 @@ function eventsOf(state: AtGate, { gate, result, policyVersion }: RecordGate): D
 }
 
 function passed({ gateVersion, evidence, findings = [] }: Extract<RecordGate['result'], { kind: 'passed' }>) {
-  const flagged = findings.slice(0, findingsLimit).map(shortened);
-  return { gateVersion, evidence, ...(flagged.length > 0 && { findings: flagged }) };
+  return { gateVersion, evidence, findings: findings.slice(0, findingsLimit).map(shortened) };
 }
 
 function deferred(

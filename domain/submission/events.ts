@@ -56,8 +56,8 @@ export const findingSchema = z.strictObject({
   line: countSchema.nullable(),
   column: countSchema.nullable(),
   /** Class of the node in Python's syntax tree, and SHA-256 of its source text, where a finding is about one. */
-  node: z.string().optional(),
-  excerptHash: digestSchema.optional(),
+  node: z.string().nullable(),
+  excerptHash: digestSchema.nullable(),
   explanation: z.string().max(explanationLimit),
 });
 export type Finding = z.infer<typeof findingSchema>;
@@ -210,7 +210,7 @@ const dataSchemas = {
     gate: gateSchema,
     gateVersion: z.string(),
     /** What a gate saw that policy only flags. */
-    findings: z.array(findingSchema).min(1).max(findingsLimit).optional(),
+    findings: z.array(findingSchema).max(findingsLimit),
     evidence: blobReferenceSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),

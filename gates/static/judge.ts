@@ -40,7 +40,7 @@ function shadowing(path: string, entrypoints: readonly string[]): readonly Findi
   const taken = names.find((name) => takenModuleNames.has(name));
   if (taken === undefined) return [];
   const explanation = `${otherRules['prism:no-shadowing']} It is \`${taken}\`.`;
-  return [{ rule: 'prism:no-shadowing', path, line: 1, column: 1, explanation }];
+  return [{ rule: 'prism:no-shadowing', path, line: 1, column: 1, node: null, excerptHash: null, explanation }];
 }
 
 function reachedNames(module: ModuleFacts, trace: Trace, importRoots: readonly string[]): readonly Finding[] {

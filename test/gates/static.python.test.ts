@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { BundleFile } from '../../domain/bundle.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
@@ -79,11 +80,12 @@ describeWithInspector('the static gate over the real inspector', (inspector) => 
         ).to.deep.equal([]);
       });
     }
-    for (const example of ['crash', 'gpt2-v2', 'gru', 'transformer']) {
-      it(`examples/${example}`, async () => {
+    for (const example of readdirSync('examples')) {
+      it(`examples/${example}${example === 'forbidden' ? ', but for the file that it opens' : ''}`, async () => {
         const packed = await packDirectory(`examples/${example}`);
         if (packed.kind === 'refused') throw new Error(packed.detail);
-        expect((await judge(packed.files)).map(shown)).to.deep.equal([]);
+        const expected = example === 'forbidden' ? ['training.py:22 prism:no-filesystem'] : [];
+        expect((await judge(packed.files)).map(shown)).to.deep.equal(expected);
       });
     }
   });
