@@ -28,13 +28,13 @@ import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
+import { gateThread } from './gate-thread.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { chatClient } from './gates/llm/chat-client.ts';
 import { circuitBreaker } from './gates/llm/circuit-breaker.ts';
 import { llmGate, type Reviewer } from './gates/llm/llm-gate.ts';
 import { meteredReviewer } from './gates/llm/reviewer-metrics.ts';
-import { contractGate } from './gates/run-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workAside } from './machines/due/aside.ts';
@@ -197,8 +197,16 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const docker = new Docker();
   const { runner } = runtime;
   const readBundle = bundleReader(storage.blobs);
-  const inspector = inspectorContainer({ engine: dockerEngine(docker), imageId: runner.imageId, instance, logger });
-  opened.push(inspector.close);
+  const inspector = { imageId: runner.imageId, instance };
+  const gates = gateThread({ storage: storageLocation(config), inspector }, logger);
+  opened.push(gates.close);
+  const reviewInspector = inspectorContainer({
+    ...inspector,
+    engine: dockerEngine(docker),
+    purpose: 'review',
+    logger,
+  });
+  opened.push(reviewInspector.close);
 
   const shared = { submissions, policies, clock: now };
   const onFault = (error: unknown) =>
@@ -215,9 +223,9 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
       gate: gatePerformer({
         ...shared,
         gates: {
-          contract: contractGate(readBundle, inspector),
+          ...gates.byName,
           llm: llmGate({
-            ...{ readBundle, inspector, blobs: storage.blobs },
+            ...{ readBundle, inspector: reviewInspector, blobs: storage.blobs },
             reviewer: reviewerOf(config, core, stopping.signal),
           }),
         },

@@ -29,6 +29,12 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
   },
 });
 
+/** Found before findings were about nodes of a tree. */
+const withoutNodes: Upcast = ({ findings, ...data }) => ({
+  ...data,
+  findings: (findings as readonly JsonObject[]).map((finding) => ({ ...finding, node: null, excerptHash: null })),
+});
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
  * written.
@@ -36,6 +42,8 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
 export const upcasters: Upcasters = {
   AttemptCompleted: [withoutCuts],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
+  GateFailed: [withoutNodes],
+  GatePassed: [(data) => ({ ...data, findings: [] })],
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty],
   ScoreRecomputed: [withoutUncertainty],
@@ -45,7 +53,14 @@ export const upcasters: Upcasters = {
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
     }),
-    /** Policies from before there was a reviewer have it off, as they say. */
-    (data) => data,
+    // The gates after the contract could only be off, and no rule was in force.
+    ({ policy, ...data }) => ({
+      ...data,
+      policy: {
+        ...(policy as JsonObject),
+        gates: { static: 'off', parameters: 'off', distributed: 'off', duplicate: 'off', llm: 'off' },
+        staticRules: { importRoots: [], off: [] },
+      },
+    }),
   ],
 };

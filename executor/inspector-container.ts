@@ -5,12 +5,11 @@
  * about the source.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
 import { deriveId } from '../domain/ids.ts';
 import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
-import { digestSchema } from '../domain/values.ts';
 import type { ContainerEngine, Conversation } from './container-engine.ts';
 import { inspectorCommand, inspectorOptions } from './container-options.ts';
+import { inspectorQuestion, parseInspectorAnswer, type SourceFile } from './inspector-answer.ts';
 import type { Logger } from './logger.ts';
 import { outputTap } from './output-tap.ts';
 
@@ -18,6 +17,8 @@ export type InspectorOptions = {
   readonly engine: ContainerEngine;
   readonly imageId: string;
   readonly instance: string;
+  /** Tells the inspectors of one instance apart. */
+  readonly purpose?: string;
   readonly runtime?: string | null;
   readonly logger: Logger;
   /** For tests. */
@@ -29,21 +30,6 @@ const defaultAnswerLimitMs = 20_000;
 const answerLineBytes = 32 * 2 ** 20;
 const mostTries = 2;
 
-const place = z.int().nonnegative();
-const moduleSchema = z.strictObject({
-  path: z.string(),
-  error: z.strictObject({ line: place, column: place, message: z.string() }).nullable(),
-  symbols: z.array(z.strictObject({ name: z.string(), callable: z.enum(['yes', 'no', 'unknown']), line: place })),
-  architectureName: z.string().nullable(),
-  imports: z.array(z.string()),
-  canonicalHash: digestSchema,
-  prose: z.array(z.tuple([place, place])),
-}) satisfies z.ZodType<ModuleFacts>;
-const answerSchema = z.union([
-  z.strictObject({ id: z.string(), modules: z.array(moduleSchema) }),
-  z.strictObject({ id: z.string().nullable(), error: z.string() }),
-]);
-
 /** A running container and the one question it may have before it. */
 type Session = {
   readonly conversation: Conversation;
@@ -53,7 +39,7 @@ type Session = {
 
 export function inspectorContainer(options: InspectorOptions): Inspector & { close(): Promise<void> } {
   const { engine, logger } = options;
-  const name = `prism-${deriveId('inspector', options.instance)}-inspector`;
+  const name = `prism-${deriveId('inspector', options.instance, ...(options.purpose === undefined ? [] : [options.purpose]))}-inspector`;
   const answerLimitMs = options.answerLimitMs ?? defaultAnswerLimitMs;
   let session: Session | null = null;
   let queue: Promise<unknown> = Promise.resolve();
@@ -78,16 +64,16 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     await engine.removeContainer(name);
   }
 
-  async function askOnce(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function askOnce(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
     session ??= await open();
     questions += 1;
     const id = String(questions);
     const answer = session.nextLine();
-    session.conversation.write(`${JSON.stringify({ id, files })}\n`);
-    return parseAnswer(await within(answer, answerLimitMs), id);
+    session.conversation.write(inspectorQuestion(id, files));
+    return parseInspectorAnswer(await within(answer, answerLimitMs), id);
   }
 
-  async function ask(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function ask(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
     for (let tries = 1; ; tries += 1) {
       if (isClosed) throw new InspectorUnavailableError('The inspector is closed.');
       try {
@@ -103,8 +89,7 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
 
   return {
     inspect(sources) {
-      const files = sources.map(({ path, bytes }) => ({ path, source: Buffer.from(bytes).toString('base64') }));
-      const answer = queue.then(() => ask(files));
+      const answer = queue.then(() => ask(sources));
       queue = answer.catch(() => {});
       return answer;
     },
@@ -156,11 +141,4 @@ async function within(answer: Promise<string>, limitMs: number): Promise<string>
   } finally {
     done.abort();
   }
-}
-
-function parseAnswer(line: string, id: string): readonly ModuleFacts[] {
-  const answer = answerSchema.parse(JSON.parse(line));
-  if (answer.id !== id) throw new Error(`An answer to question ${answer.id} came in place of ${id}.`);
-  if ('error' in answer) throw new Error(`The inspector refused: ${answer.error}`);
-  return answer.modules;
 }

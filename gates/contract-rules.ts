@@ -31,7 +31,15 @@ export type Place = { readonly path: string | null; readonly line?: number | nul
 /** `seen` says what was found there; it is cut so that a finding stays a finding. */
 export function finding(rule: ContractRule, place: Place, seen?: string): Finding {
   const explanation = seen === undefined ? contractRules[rule] : `${contractRules[rule]} ${cut(seen)}`;
-  return { rule, path: place.path, line: place.line ?? null, column: place.column ?? null, explanation };
+  return {
+    rule,
+    path: place.path,
+    line: place.line ?? null,
+    column: place.column ?? null,
+    node: null,
+    excerptHash: null,
+    explanation,
+  };
 }
 
 /** What a bundle that breaks the contract gets: at least one finding. */

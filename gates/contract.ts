@@ -1,9 +1,10 @@
 import type { BundleFile } from '../domain/bundle.ts';
-import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
+import type { Inspector } from '../domain/ports/inspector.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
 import { type Failed, finding } from './contract-rules.ts';
 import { type Declaration, displayName, readDeclaration } from './manifest.ts';
 import type { DeclaredRole } from './manifest-role.ts';
+import { readModules } from './read-modules.ts';
 import { fingerprintRole, type Modules } from './role-files.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -24,8 +25,7 @@ export async function resolveContract(
 ): Promise<Resolution> {
   const read = readDeclaration(files, policy.tokenizers);
   if (read.kind === 'failed') return capped(read.findings);
-  const sources = files.filter((file) => file.path.endsWith('.py'));
-  const modules = byPath(await inspector.inspect(sources), sources);
+  const modules = await readModules(files, inspector);
   const { declaration } = read;
   const findings = [
     ...checkSyntax(modules),
@@ -38,16 +38,6 @@ export async function resolveContract(
 
 function capped(findings: readonly Finding[]): Failed {
   return { kind: 'failed', findings: findings.slice(0, findingLimit) };
-}
-
-/** An answer about other files than those asked for is no answer. */
-function byPath(facts: readonly ModuleFacts[], sources: readonly BundleFile[]): Modules {
-  const modules = new Map(facts.map((each) => [each.path, each]));
-  const missing = sources.find((source) => !modules.has(source.path));
-  if (missing !== undefined || modules.size !== sources.length) {
-    throw new InspectorUnavailableError(`the inspector's answer does not cover ${missing?.path ?? 'the question'}`);
-  }
-  return modules;
 }
 
 /** Every file, imported or not: what can't be parsed can't be judged by the gates that follow. */

@@ -3,22 +3,24 @@ import type { BundleReader } from '../domain/ports/bundles.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { GateResult } from '../domain/submission/commands.ts';
 import type { LivingState } from '../domain/submission/state.ts';
-import { resolveContract } from './contract.ts';
-import { contractGateVersion } from './contract-rules.ts';
+import { type BundleGateName, bundleGates } from './bundle-gates.ts';
+import { recentResults } from './recent-results.ts';
+
+export type RunGate = (name: BundleGateName, state: LivingState, policy: ActivePolicy) => Promise<GateResult>;
+
+const rememberedVerdicts = 1_000;
 
 /**
- * The first gate: reads the stored bundle again and resolves its contract. A throw is our own fault (an unreadable blob, an
- * inspector that can't be asked): whoever runs the gate defers it.
+ * Runs the gates of stored bundles. A verdict is remembered by the bundle's content, the gate's version and whatever else it was made of. A
+ * throw is our own fault (an unreadable blob, an inspector that can't be asked): whoever runs the gate defers it.
  */
-export function contractGate(
-  readBundle: BundleReader,
-  inspector: Inspector,
-): (state: LivingState, policy: ActivePolicy) => Promise<GateResult> {
-  return async (state, { policy }) => {
-    const files = await readBundle(state.identity.bundle.sha256);
-    const resolution = await resolveContract(files, inspector, policy);
-    return resolution.kind === 'resolved'
-      ? { ...resolution, gateVersion: contractGateVersion }
-      : { ...resolution, gateVersion: contractGateVersion, evidence: null };
+export function storedBundleGates(readBundle: BundleReader, inspector: Inspector): RunGate {
+  const recent = recentResults<GateResult>(rememberedVerdicts);
+  return (name, { identity, contract }, { policy }) => {
+    const { version, read, judge } = bundleGates[name];
+    const key = JSON.stringify([identity.codeHash, version, contract, read(policy)]);
+    return recent(key, async () =>
+      judge({ files: await readBundle(identity.bundle.sha256), contract }, policy, inspector),
+    );
   };
 }

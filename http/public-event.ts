@@ -19,7 +19,7 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
     'policyVersion',
   ],
   ContractResolved: ['contract', 'gateVersion', 'policyVersion'],
-  GatePassed: ['gate', 'gateVersion', 'policyVersion'],
+  GatePassed: ['gate', 'gateVersion', 'findings', 'policyVersion'],
   GateFailed: ['gate', 'gateVersion', 'findings', 'policyVersion'],
   SubmissionReviewed: ['gateVersion', 'model', 'promptVersion', 'verdict', 'doubts', 'policyVersion'],
   GateSkipped: ['gate', 'reason', 'policyVersion'],

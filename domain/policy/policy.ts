@@ -8,6 +8,23 @@ export type SwitchableGate = (typeof switchableGates)[number];
 const unbuiltSchema = z.literal('off');
 const switchSchema = z.enum(['off', 'on']);
 
+/** What submitted code may import beside its own modules (CONTRACT §3). */
+const importRoots = [
+  ...[
+    '__future__',
+    'abc',
+    'collections',
+    'contextlib',
+    'copy',
+    'dataclasses',
+    'enum',
+    'functools',
+    'itertools',
+    'math',
+  ],
+  ...['random', 'time', 'typing', 'numpy', 'torch', 'prism_challenge'],
+];
+
 /** Which scores are repeated; each mode asks for what the ones before it ask for, and more. */
 export const rerunModes = ['off', 'sample', 'champions', 'paid', 'all'] as const;
 
@@ -96,11 +113,20 @@ export const policySchema = z.strictObject({
   attemptsPerRun: z.int().min(1).max(10).default(3),
   gates: z
     .strictObject({
-      static: unbuiltSchema.default('off'),
+      static: switchSchema.default('on'),
       parameters: unbuiltSchema.default('off'),
-      distributed: unbuiltSchema.default('off'),
+      /** `flag` lets a bundle pass that lacks a primitive of the multi-GPU contract, and records which. */
+      distributed: z.enum(['reject', 'flag', 'off']).default('reject'),
       duplicate: unbuiltSchema.default('off'),
       llm: switchSchema.default('off'),
+    })
+    .prefault({}),
+  staticRules: z
+    .strictObject({
+      /** First parts of module names. */
+      importRoots: z.array(z.string().regex(/^[A-Za-z_]\w*$/)).default(importRoots),
+      /** Ids of rules that find nothing. */
+      off: z.array(z.string().startsWith('prism:')).default([]),
     })
     .prefault({}),
   scoring: z

@@ -10,10 +10,58 @@ export type ModuleFacts = {
   readonly architectureName: string | null;
   /** Paths of the bundle modules that this one imports directly. */
   readonly imports: readonly string[];
-  /** SHA-256 of the source without comments, docstrings and formatting. */
+  /** SHA-256 of the canonical source. */
   readonly canonicalHash: string;
   /** Comments, docstrings and other strings that stand for themselves: from and to (exclusive), in bytes of the source. */
   readonly prose: readonly (readonly [number, number])[];
+  /** The source without comments, docstrings and formatting; empty where there is an error. */
+  readonly canonicalSource: string;
+  /** Every name that the module reaches, in the order of the source; of one that it reaches often, the first places. */
+  readonly uses: readonly Use[];
+  /** Every call of something known, in the order of the source. */
+  readonly calls: readonly Call[];
+  /** Names that the module binds to something from elsewhere, and where they lead. */
+  readonly exports: Readonly<Record<string, readonly string[]>>;
+  /** The call graph; the module's own statements are the function with the empty name. */
+  readonly functions: readonly { readonly name: string; readonly line: number; readonly calls: readonly string[] }[];
+  /** The largest literals, largest first. Entropy in bits a byte, 0 … 8. */
+  readonly literals: readonly {
+    readonly kind: 'text' | 'bytes' | 'integer' | 'collection';
+    readonly bytes: number;
+    readonly entropyBits: number;
+    readonly line: number;
+    readonly column: number;
+  }[];
+  /**
+   * 64-bit hashes in hexadecimal of the code without its own names and texts: sets to compare by. Sorted; the 20,000 smallest where there are more.
+   */
+  readonly shingles: readonly string[];
+};
+
+/** Where something stands in a source; `node` is the class of the tree's node, the hash a SHA-256 of its source text. */
+export type Site = {
+  readonly node: string;
+  readonly line: number;
+  readonly column: number;
+  readonly excerptHash: string;
+};
+
+/**
+ * A name and where it leads: `torch.hub.load`, `builtins.open`; `blocks/mix.py::Mix` for what another module of the bundle
+ * binds; `?.tofile` where nobody knows the object; `"eval"` for a text that is put together.
+ */
+export type Use = Site & { readonly name: string; readonly called: boolean };
+
+/** What an argument is: the text that it surely is, or null; names and attributes that it is surely made of, `..` where a text has that. */
+export type Argument = { readonly text: string | null; readonly mentions: readonly string[] };
+
+export type Call = Site & {
+  readonly name: string;
+  readonly arguments: readonly Argument[];
+  /** `**` stands for what is spread. */
+  readonly keywords: Readonly<Record<string, Argument>>;
+  /** Names and attributes in the conditions around it. */
+  readonly guards: readonly string[];
 };
 
 /** The inspector can't answer now: our fault, and never a verdict on the source. */

@@ -22,6 +22,8 @@ export type GateResult =
       readonly kind: 'passed';
       readonly gateVersion: string;
       readonly evidence: BlobReference | null;
+      /** What policy only flags. */
+      readonly findings?: readonly Finding[];
       readonly review?: Review;
     }
   | {

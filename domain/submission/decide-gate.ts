@@ -57,12 +57,7 @@ function verdictEvents(state: AtGate, { gate, result, policyVersion }: RecordGat
       ];
     case 'passed':
       if (isContract) return refuse('notDue', 'The contract gate passes by a resolved contract.');
-      return [
-        {
-          type: 'GatePassed',
-          data: { gate, gateVersion: result.gateVersion, evidence: result.evidence, policyVersion },
-        },
-      ];
+      return [{ type: 'GatePassed', data: { ...passed(result), gate, policyVersion } }];
     case 'skipped':
       if (isContract) return refuse('notDue', 'The contract gate is never skipped.');
       return [{ type: 'GateSkipped', data: { gate, reason: result.reason, policyVersion } }];
@@ -73,6 +68,10 @@ function verdictEvents(state: AtGate, { gate, result, policyVersion }: RecordGat
     case 'failed':
       return failed(gate, result, policyVersion);
   }
+}
+
+function passed({ gateVersion, evidence, findings = [] }: Extract<RecordGate['result'], { kind: 'passed' }>) {
+  return { gateVersion, evidence, findings: findings.slice(0, findingsLimit).map(shortened) };
 }
 
 /** Where a gate leaves the answer to an operator: a release goes on behind it, an expiry asks it again. */

@@ -55,6 +55,9 @@ export const findingSchema = z.strictObject({
   path: z.string().nullable(),
   line: countSchema.nullable(),
   column: countSchema.nullable(),
+  /** Class of the node in Python's syntax tree, and SHA-256 of its source text, where a finding is about one. */
+  node: z.string().nullable(),
+  excerptHash: digestSchema.nullable(),
   explanation: z.string().max(explanationLimit),
 });
 export type Finding = z.infer<typeof findingSchema>;
@@ -225,6 +228,8 @@ const dataSchemas = {
   GatePassed: z.strictObject({
     gate: gateSchema,
     gateVersion: z.string(),
+    /** What a gate saw that policy only flags. */
+    findings: z.array(findingSchema).max(findingsLimit),
     evidence: blobReferenceSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),

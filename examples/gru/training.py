@@ -1,7 +1,9 @@
 """One pass over the stream. Every batch has been predicted and charged before it arrives here."""
 
 import torch
+import torch.distributed as dist
 from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
 
 from prism_challenge.evaluator.interface import PrismContext
 
@@ -12,7 +14,14 @@ WARMUP = 0.02  # share of the stream
 
 
 def train(ctx: PrismContext) -> None:
-    model = ctx.build_model()
+    if ctx.world_size > 1:  # the multi-GPU contract; a scored run is one process
+        dist.init_process_group(ctx.distributed_backend)
+    device = torch.device(ctx.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(ctx.local_rank)
+    model = ctx.build_model().to(device)
+    if ctx.world_size > 1:
+        model = DistributedDataParallel(model)
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     for batch in ctx.iter_train_batches(model, batch_size=BATCH_SIZE, seq_len=SEQ_LEN):
@@ -24,6 +33,8 @@ def train(ctx: PrismContext) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+    if ctx.world_size > 1:
+        dist.destroy_process_group()
 
 
 def scale(progress: float) -> float:

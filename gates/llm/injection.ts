@@ -23,11 +23,12 @@ export function findInjections(files: readonly ReviewedFile[]): readonly Finding
     const { text, starts } = flatten(lines);
     const found = instructions.flatMap((pattern) => [...text.matchAll(new RegExp(pattern, 'g'))]);
     const numbers = new Set(found.map(({ index }) => lineAt(starts, index)).toSorted((left, right) => left - right));
-    return [...numbers].map((line) => ({ rule, path, line, column: null, explanation }));
+    return [...numbers].map((line) => ({ rule, path, line, column: null, ...noNode, explanation }));
   });
 }
 
 const rule = 'prism:review-injection';
+const noNode = { node: null, excerptHash: null };
 const explanation = reviewRule(rule)?.title ?? rule;
 
 /** Lower case, invisible characters and diacritics of form gone, everything that only separates words as one space. */

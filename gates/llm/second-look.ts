@@ -24,7 +24,15 @@ export function secondLook(files: readonly ReviewedFile[], { path, line, rule_id
   for (const offset of tolerance) {
     const match = rule.look.exec(code[line - 1 + offset] ?? '');
     if (match !== null) {
-      return { rule: rule.id, path, line: line + offset, column: match.index + 1, explanation: rule.title };
+      return {
+        rule: rule.id,
+        path,
+        line: line + offset,
+        column: match.index + 1,
+        node: null,
+        excerptHash: null,
+        explanation: rule.title,
+      };
     }
   }
   return null;

@@ -1,4 +1,4 @@
-"""What can be read off one module's source without running it: symbols, display name, imports, canonical hash.
+"""What can be read off one module's source without running it: symbols, imports, uses, calls, canonical form, literals.
 
 Only UTF-8 is read, with or without a byte order mark; a coding cookie that names anything else is an error, because
 what people and gates read must be what Python runs.
@@ -10,8 +10,14 @@ import io
 import tokenize
 from typing import Literal, TypedDict
 
+from prism_runner.folding import Folding
+from prism_runner.literals import LiteralFacts, large_literals
 from prism_runner.module_imports import imported_paths
+from prism_runner.origins import Origins, TooTangled
 from prism_runner.prose_spans import Span, prose_spans
+from prism_runner.shingles import shingles
+from prism_runner.survey import Survey
+from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
 
 Callable3 = Literal["yes", "no", "unknown"]
 
@@ -45,7 +51,14 @@ class ModuleFacts(TypedDict):
     symbols: list[Symbol]
     architectureName: str | None
     imports: list[str]  # bundle paths imported directly, sorted
-    canonicalHash: str  # of the source's bytes where there is an error
+    canonicalHash: str  # of the canonical source; of the source's bytes where there is an error
+    canonicalSource: str  # without comments, docstrings and formatting; empty where there is an error
+    uses: list[Use]
+    calls: list[Call]
+    exports: dict[str, list[str]]  # names of the module that lead elsewhere, and where
+    functions: list[FunctionFacts]
+    literals: list[LiteralFacts]
+    shingles: list[str]
     prose: list[Span]  # comments and strings that stand for themselves
 
 
@@ -66,6 +79,13 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "architectureName": None,
         "imports": [],
         "canonicalHash": hashlib.sha256(source).hexdigest(),
+        "canonicalSource": "",
+        "uses": [],
+        "calls": [],
+        "exports": {},
+        "functions": [],
+        "literals": [],
+        "shingles": [],
         "prose": [],
     }
 
@@ -73,16 +93,7 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
 def inspect_source(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     """Facts of the module at `path`; `paths` are the bundle's modules. A source that can't be read is an error."""
     try:
-        tree = ast.parse(decoded(source), filename=path)
-        return {
-            "path": path,
-            "error": None,
-            "symbols": list(top_level_symbols(tree.body).values()),
-            "architectureName": architecture_name(tree),
-            "imports": imported_paths(tree, path, paths),
-            "prose": prose_spans(tree, source),
-            "canonicalHash": canonical_hash(tree),
-        }
+        return facts_of(path, source, paths)
     except UnreadableSource as error:
         return unparsed(path, source, str(error), error.line)
     except SyntaxError as error:
@@ -91,6 +102,40 @@ def inspect_source(path: str, source: bytes, paths: frozenset[str]) -> ModuleFac
         return unparsed(path, source, "the source is nested too deeply")
     except ValueError as error:  # such as an integer literal with too many digits
         return unparsed(path, source, str(error))
+    except TooTangled:
+        return unparsed(path, source, "its names lead to each other in too many ways")
+    except TooMany:
+        return unparsed(path, source, "it reaches too many names")
+
+
+def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
+    """Facts of a module that can be parsed. Raises what `inspect_source` catches."""
+    text = decoded(source)
+    tree = ast.parse(text, filename=path)
+    prose = prose_spans(tree, source)
+    survey = Survey(tree, path, paths)
+    folding = Folding(survey)
+    origins = Origins(survey, folding)
+    reading = Reading(text, survey, folding, origins)
+    literals = large_literals(tree)
+    remove_docstrings(tree)
+    canonical = ast.unparse(tree)
+    return {
+        "path": path,
+        "error": None,
+        "symbols": list(top_level_symbols(tree.body).values()),
+        "architectureName": architecture_name(tree),
+        "imports": imported_paths(tree, path, paths),
+        "canonicalHash": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
+        "canonicalSource": canonical.encode("utf-8", "replace").decode(),
+        "uses": reading.uses(),
+        "calls": reading.calls(),
+        "exports": origins.exports(),
+        "functions": reading.functions(),
+        "literals": literals,
+        "shingles": shingles(tree, survey, origins),
+        "prose": prose,
+    }
 
 
 def decoded(source: bytes) -> str:
@@ -188,12 +233,11 @@ def architecture_name(tree: ast.Module) -> str | None:
     return found
 
 
-def canonical_hash(tree: ast.Module) -> str:
-    """SHA-256 of the tree written out without docstrings: comments and formatting don't matter. Changes `tree`."""
+def remove_docstrings(tree: ast.Module) -> None:
+    """Changes `tree`: what is left is the canonical form, for the parser has left out comments and formatting."""
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and has_docstring(node.body):
             node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
-    return hashlib.sha256(ast.unparse(tree).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def has_docstring(body: list[ast.stmt]) -> bool:

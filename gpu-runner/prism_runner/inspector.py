@@ -23,7 +23,8 @@ REQUEST_SECONDS = 15.0  # a bundle, by the wall clock: whoever asks must get an 
 MEMORY_BYTES = 1 << 30
 STACK_BYTES = 64 << 20
 LONGEST_LINE = 32 << 20
-LONGEST_ANSWER = 8 << 20
+LONGEST_ANSWER = 8 << 20  # about a module
+ANSWER_BYTES = 24 << 20  # about a bundle
 RECURSION_LIMIT = 10_000  # frames of the parser's own recursion; the stack is sized for it
 
 
@@ -45,7 +46,11 @@ def answer(line: bytes) -> dict[str, object]:
     except (FieldError, ValueError) as error:
         return {"id": request.get("id"), "error": str(error)}
     paths, deadline = frozenset(sources), time.monotonic() + REQUEST_SECONDS
-    modules = [guarded(path, source, paths, deadline) for path, source in sources.items()]
+    modules, left = [], ANSWER_BYTES
+    for path, source in sources.items():
+        module, answered = guarded(path, source, paths, deadline, left)
+        modules.append(module)
+        left -= answered
     return {"id": request.get("id"), "modules": modules}
 
 
@@ -57,8 +62,13 @@ def read_files(request: Fields) -> dict[str, bytes]:
     return {text(file, "path"): base64.b64decode(text(file, "source", LONGEST_LINE), validate=True) for file in files}
 
 
-def guarded(path: str, source: bytes, paths: frozenset[str], deadline: float) -> ModuleFacts:
-    """Inspect one module in a child process; whatever happens to the child is an error of the module."""
+def guarded(
+    path: str, source: bytes, paths: frozenset[str], deadline: float, left: int
+) -> tuple[ModuleFacts, int]:
+    """Inspect one module in a child process, and say how many bytes of answer it took; at most `left` are read.
+
+    Whatever happens to the child is an error of the module.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -66,16 +76,16 @@ def guarded(path: str, source: bytes, paths: frozenset[str], deadline: float) ->
         be_the_child(path, source, paths, writing)
     os.close(writing)
     try:
-        raw = read_all(reading, deadline)
+        raw = read_all(reading, deadline, min(left, LONGEST_ANSWER))
     finally:
         os.close(reading)
         os.kill(child, signal.SIGKILL)  # it has answered, or it never will
         os.waitpid(child, 0)
     try:
         facts: ModuleFacts = json.loads(raw)
-        return facts
+        return facts, len(raw)
     except (ValueError, RecursionError):
-        return unparsed(path, source, "the parser gave up: too deep, too large or too slow")
+        return unparsed(path, source, "the parser gave up: too deep, too large or too slow"), len(raw)
 
 
 def be_the_child(path: str, source: bytes, paths: frozenset[str], writing: int) -> NoReturn:
@@ -93,13 +103,13 @@ def be_the_child(path: str, source: bytes, paths: frozenset[str], writing: int) 
         os._exit(0)  # the parent sees by the answer whether there is one
 
 
-def read_all(descriptor: int, deadline: float) -> bytes:
-    """What the child writes until it closes its end; cut at the deadline and at LONGEST_ANSWER."""
-    received = b""
-    while len(received) <= LONGEST_ANSWER:
+def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
+    """What the child writes until it closes its end; cut at the deadline and at `longest` bytes."""
+    received = bytearray()
+    while len(received) <= longest:
         ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
         piece = os.read(descriptor, 1 << 16) if ready else b""
         if not piece:
             break
         received += piece
-    return received
+    return bytes(received)

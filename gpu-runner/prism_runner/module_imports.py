@@ -1,6 +1,11 @@
-"""Which of the bundle's own modules a module imports directly, wherever in it the import stands."""
+"""Which of the bundle's own modules a module imports directly, wherever in it the import stands, and where names lead.
+
+Where a name leads is written `torch.hub.load`, or `blocks/mix.py::Mix` for what a module of the bundle binds;
+`blocks/mix.py::` is that module itself, `blocks/::` a folder without an `__init__.py`.
+"""
 
 import ast
+import sys
 from pathlib import PurePosixPath
 
 
@@ -44,3 +49,44 @@ def _under(base: PurePosixPath, dotted: str, paths: frozenset[str]) -> set[str]:
         at = at / part
         found |= {str(at / "__init__.py"), f"{at}.py"} & paths
     return found
+
+
+def import_origin(node: ast.Import | ast.ImportFrom, name: str, path: str, paths: frozenset[str]) -> str:
+    """Where `name` of an import in the module at `path` leads; `name` is `*` for all that a module has."""
+    module, level = (node.module or "", node.level) if isinstance(node, ast.ImportFrom) else ("", 0)
+    dotted = ".".join(part for part in (module, name) if part)
+    folder = PurePosixPath(path).parent
+    if level > 0:
+        for _ in range(level - 1):
+            folder = folder.parent
+        return _own_origin(folder, dotted, paths) or f"{_package(folder, paths)}::{dotted}"
+    if dotted.split(".")[0] in sys.stdlib_module_names:  # the bundle's folders come last on the path
+        return dotted
+    return _own_origin(PurePosixPath(), dotted, paths) or _own_origin(folder, dotted, paths) or dotted
+
+
+def is_own(origin: str) -> bool:
+    """Whether a name leads into the bundle."""
+    return "::" in origin
+
+
+def _own_origin(base: PurePosixPath, dotted: str, paths: frozenset[str]) -> str | None:
+    """Where `dotted` leads from folder `base`; None where the bundle has nothing of its first name."""
+    at, parts = base, dotted.split(".")
+    for index, part in enumerate(parts):
+        inner = at / part
+        if any(path.startswith(f"{inner}/") for path in paths):
+            at = inner
+            continue
+        rest = ".".join(parts[index + 1 :])
+        if f"{inner}.py" in paths:
+            return f"{inner}.py::{rest}"
+        if index == 0:
+            return None
+        return f"{_package(at, paths)}::{'.'.join(parts[index:])}"
+    return f"{_package(at, paths)}::"
+
+
+def _package(folder: PurePosixPath, paths: frozenset[str]) -> str:
+    initial = str(folder / "__init__.py")
+    return initial if initial in paths else f"{folder}/"

@@ -68,8 +68,8 @@ function toBody(view: SubmissionView, placeInQueue: number | null, heartbeat: He
   };
 }
 
-function toFinding({ rule, path, line, column, explanation }: Finding) {
-  return { rule, path, line, column, explanation };
+function toFinding({ excerptHash, ...finding }: Finding) {
+  return { ...finding, excerpt_hash: excerptHash };
 }
 
 function gateBody({ gate }: SubmissionView) {

@@ -27,7 +27,7 @@ export function retryDelaySeconds(deferrals: number): number {
 export type GateDeps = {
   readonly submissions: SubmissionHandler;
   readonly policies: Policies;
-  /** A gate that isn't here is skipped, for it is not built yet; the contract can't be. */
+  /** A gate that isn't here is skipped like one that is switched off; the contract can't be. */
   readonly gates: { readonly contract: Gate } & Partial<Record<GateName, Gate>>;
   /** Gates that outlast a step, and where they are at work. */
   readonly slow: { readonly gates: ReadonlySet<GateName>; readonly aside: Aside };

@@ -45,13 +45,15 @@ describe('The policy', () => {
     });
   });
 
-  it('has every gate behind the contract off, and can’t switch one on that isn’t built', () => {
-    expect(new Set(Object.values(policySchema.parse({}).gates))).to.deep.equal(new Set(['off']));
+  it('has every gate off that isn’t built, and can’t switch one on', () => {
+    const { static: staticGate, distributed, ...others } = policySchema.parse({}).gates;
+    expect([staticGate, distributed]).to.deep.equal(['on', 'reject']);
+    expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
     expect(policySchema.safeParse({ gates: { duplicate: 'on' } }).success).to.equal(false);
   });
 
   it('can switch the reviewer on', () => {
-    expect(policySchema.parse({ gates: { llm: 'on' } }).gates).to.include({ llm: 'on', static: 'off' });
+    expect(policySchema.parse({ gates: { llm: 'on' } }).gates).to.include({ llm: 'on', static: 'on' });
   });
 
   it('is activated as version 1, whole, with name and reason', () => {

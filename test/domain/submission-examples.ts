@@ -74,6 +74,8 @@ export const finding: Finding = {
   path: 'training.py',
   line: 3,
   column: 1,
+  node: null,
+  excerptHash: null,
   explanation: 'train is not callable',
 };
 

@@ -73,3 +73,26 @@ describe('Events from before there were cuts', () => {
     expect(newestVersion('SubmissionReceived')).to.equal(1);
   });
 });
+
+describe('Events from before the static gate', () => {
+  it('read as findings about no node, and as gates that flagged nothing', () => {
+    const found = { rule: 'prism:contract-kind', path: 'prism.yaml', line: 1, column: null, explanation: 'e' };
+    const failed = { gate: 'contract', gateVersion: '1', findings: [found], evidence: null, policyVersion: 1 };
+    expect(toDomainEvent(written('GateFailed', failed)).data).to.deep.equal({
+      ...failed,
+      findings: [{ ...found, node: null, excerptHash: null }],
+    });
+    const passed = { gate: 'static', gateVersion: '1', evidence: null, policyVersion: 1 };
+    expect(toDomainEvent(written('GatePassed', passed)).data).to.deep.equal({ ...passed, findings: [] });
+  });
+
+  it('read as policies with the gates off and no rule in force', () => {
+    const data = { version: 1, policy: { streamBytes: 8_192 }, operator: 'o', reason: 'r' };
+    for (const schemaVersion of [1, 2]) {
+      const event = toDomainEvent({ ...written('PolicyActivated', data), schemaVersion });
+      const { gates, staticRules } = (event as PolicyEvent).data.policy;
+      expect(new Set(Object.values(gates))).to.deep.equal(new Set(['off']));
+      expect(staticRules).to.deep.equal({ importRoots: [], off: [] });
+    }
+  });
+});

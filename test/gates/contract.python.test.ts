@@ -3,10 +3,9 @@ import { expect } from 'chai';
 import type { BundleFile } from '../../domain/bundle.ts';
 import { resolveContract } from '../../gates/contract.ts';
 import { packDirectory } from '../../gates/pack.ts';
-import { inspectorAbsence, pythonInspector } from './python-inspector.ts';
+import { describeWithInspector } from './python-inspector.ts';
 
 const policy = { tokenizers: ['bytes', 'gpt2'] } as const;
-const absence = inspectorAbsence();
 
 function bundle(sources: Readonly<Record<string, string>>): readonly BundleFile[] {
   return Object.entries(sources).map(([path, source]) => ({ path, bytes: Buffer.from(source) }));
@@ -22,17 +21,9 @@ const sources = {
   'blocks/parts.py': 'x = 1\n',
 };
 
-// A title that says why, where it is skipped.
-const title =
-  absence === null
-    ? 'the contract gate over the real inspector'
-    : `the contract gate over the real inspector (skipped: ${absence})`;
-
-(absence === null ? describe : describe.skip)(title, function () {
-  this.timeout(20_000);
-
+describeWithInspector('the contract gate over the real inspector', (inspector) => {
   async function resolve(files: Readonly<Record<string, string>>) {
-    return resolveContract(bundle(files), pythonInspector(), policy);
+    return resolveContract(bundle(files), inspector, policy);
   }
 
   it('follows imports and finds the name', async () => {
@@ -79,7 +70,7 @@ const title =
     it(`resolves examples/${example}`, async () => {
       const packed = await packDirectory(`examples/${example}`);
       if (packed.kind === 'refused') throw new Error(packed.detail);
-      const resolution = await resolveContract(packed.files, pythonInspector(), policy);
+      const resolution = await resolveContract(packed.files, inspector, policy);
       if (resolution.kind === 'failed') throw new Error(JSON.stringify(resolution.findings));
       expect(resolution.contract.tokenizer).to.equal(example === 'gpt2-v2' ? 'gpt2' : 'bytes');
     });

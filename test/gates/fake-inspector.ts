@@ -21,6 +21,13 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           imports: [],
           prose: [],
           canonicalHash: createHash('sha256').update(bytes).digest('hex'),
+          canonicalSource: '',
+          uses: [],
+          calls: [],
+          exports: {},
+          functions: [],
+          literals: [],
+          shingles: [],
           ...facts,
           symbols: symbols.map((symbol) =>
             typeof symbol === 'string' ? { name: symbol, callable: 'yes', line: 1 } : symbol,

@@ -1,42 +1,30 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Inspector, ModuleFacts } from '../../domain/ports/inspector.ts';
+import { inspectorProcess } from '../../executor/inspector-process.ts';
 
-const runner = path.resolve('gpu-runner');
-const environment = { ...process.env, PYTHONPATH: runner, PYTHONDONTWRITEBYTECODE: '1' };
+const runnerFolder = path.resolve('gpu-runner');
 
 /** Why the real inspector can't run on this machine, or null. It needs python3 and the runner's sources, no torch. */
 export function inspectorAbsence(): string | null {
+  const environment = { ...process.env, PYTHONPATH: runnerFolder, PYTHONDONTWRITEBYTECODE: '1' };
   const probe = spawnSync('python3', ['-c', 'import prism_runner.inspector'], { env: environment, encoding: 'utf8' });
   if (probe.error !== undefined) return `no python3: ${probe.error.message}`;
   return probe.status === 0 ? null : probe.stderr.trim().split('\n').slice(-1).join('');
 }
 
-/** The real inspector as a process of the host (PROTOCOL.md §5): one question, one answer, then it is closed. */
-export function pythonInspector(): Inspector {
-  return {
-    async inspect(sources) {
-      const child = spawn('python3', ['-P', '-s', '-B', '-m', 'prism_runner', 'inspector'], {
-        env: environment,
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
-      try {
-        return await ask(child, sources);
-      } finally {
-        child.kill();
-      }
-    },
-  };
+/** The real inspector as a process of the host; whoever opens it closes it. */
+export function pythonInspector(): ReturnType<typeof inspectorProcess> {
+  return inspectorProcess({ python: 'python3', runnerFolder });
 }
 
-async function ask(child: ChildProcess, sources: Parameters<Inspector['inspect']>[0]): Promise<readonly ModuleFacts[]> {
-  if (child.stdin === null || child.stdout === null) throw new Error('no pipes');
-  const files = sources.map(({ path: name, bytes }) => ({ path: name, source: Buffer.from(bytes).toString('base64') }));
-  child.stdin.end(`${JSON.stringify({ id: 'test', files })}\n`);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const answer: { modules: readonly ModuleFacts[] } = JSON.parse(line);
-    return answer.modules;
-  }
-  throw new Error('the inspector gave no answer');
+/** `describe` where the real inspector runs; else a skipped one whose title says why. */
+export function describeWithInspector(title: string, body: (inspector: ReturnType<typeof pythonInspector>) => void) {
+  const absence = inspectorAbsence();
+  if (absence !== null) return describe.skip(`${title} (skipped: ${absence})`, () => {});
+  return describe(title, function () {
+    this.timeout(60_000);
+    const inspector = pythonInspector();
+    after(() => inspector.close());
+    body(inspector);
+  });
 }

@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
-import { policySchema } from '../../domain/policy/policy.ts';
+import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
 import { type Inspector, InspectorUnavailableError } from '../../domain/ports/inspector.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { bundleReader, StoredBundleError } from '../../gates/bundle-reader.ts';
 import { packFiles } from '../../gates/pack.ts';
-import { contractGate } from '../../gates/run-gate.ts';
+import { rememberingInspector } from '../../gates/read-modules.ts';
+import { recentResults } from '../../gates/recent-results.ts';
+import { storedBundleGates } from '../../gates/run-gate.ts';
 import { fakeInspector } from './fake-inspector.ts';
 
 const sha256 = 'a'.repeat(64);
@@ -38,7 +40,7 @@ function gate(inspector: Inspector, stored: Uint8Array = archive) {
     open: async (asked) => Readable.from(asked === sha256 ? [stored.subarray(0, 10), stored.subarray(10)] : []),
     has: async () => true,
   });
-  return contractGate(readBundle, inspector)(submission, active);
+  return storedBundleGates(readBundle, inspector)('contract', submission, active);
 }
 
 async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
@@ -71,5 +73,71 @@ describe('the contract gate', () => {
     expect(await thrownBy(gate(fakeInspector(), Buffer.concat([archive, archive])))).to.be.instanceOf(
       StoredBundleError,
     );
+  });
+});
+
+describe('the gates of stored bundles', () => {
+  const counting = () => {
+    const asked: string[][] = [];
+    const { inspect } = fakeInspector();
+    const inspector: Inspector = {
+      inspect: (sources) => {
+        asked.push(sources.map(({ path }) => path));
+        return inspect(sources);
+      },
+    };
+    return { asked, inspector };
+  };
+  const read = async () => [
+    { path: 'architecture.py', bytes: Buffer.from('a') },
+    { path: 'training.py', bytes: Buffer.from('t') },
+  ];
+  const policyOf = (draft: PolicyDraft) => ({ version: 1, policy: policySchema.parse(draft) });
+
+  it('judge the same content under the same rules once', async () => {
+    const { asked, inspector } = counting();
+    const run = storedBundleGates(read, inspector);
+    const first = await run('static', submission, active);
+    expect(first).to.deep.equal({ kind: 'passed', gateVersion: 'static/1', evidence: null });
+    expect(await run('static', submission, { ...active, version: 2 })).to.equal(first);
+    expect(asked).to.have.length(1);
+    await run('static', submission, policyOf({ staticRules: { importRoots: ['torch'] } }));
+    expect(asked).to.have.length(2);
+  });
+
+  it('share one reading of a bundle where the inspector remembers it', async () => {
+    const { asked, inspector } = counting();
+    const run = storedBundleGates(read, rememberingInspector(inspector, 2));
+    const resolved = await run('contract', submission, active);
+    if (resolved.kind !== 'resolved') return expect.fail(resolved.kind);
+    await run('static', { ...submission, contract: resolved.contract }, active);
+    await run('distributed', { ...submission, contract: resolved.contract }, active);
+    expect(asked).to.deep.equal([['architecture.py', 'training.py']]);
+  });
+
+  it('ask again after a fault', async () => {
+    let faults = 1;
+    const { inspect } = fakeInspector();
+    const inspector: Inspector = {
+      inspect: async (sources) => {
+        if (faults-- > 0) throw new InspectorUnavailableError('down');
+        return inspect(sources);
+      },
+    };
+    const run = storedBundleGates(read, rememberingInspector(inspector, 2));
+    expect(await thrownBy(run('static', submission, active))).to.be.instanceOf(InspectorUnavailableError);
+    expect(await run('static', submission, active)).to.include({ kind: 'passed' });
+  });
+
+  it('forget what was asked for longest ago', async () => {
+    const recent = recentResults<string>(2);
+    const found: string[] = [];
+    for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) {
+      await recent(key, async () => {
+        found.push(key);
+        return key;
+      });
+    }
+    expect(found).to.deep.equal(['a', 'b', 'c', 'b']);
   });
 });

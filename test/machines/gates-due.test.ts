@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { toDomainEvent } from '../../domain/event-catalog.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { contract, finding, hold, instant, receipt } from '../domain/submission-examples.ts';
+import { contract, finding, hold, instant, receipt, withoutReruns } from '../domain/submission-examples.ts';
 import { type Gates, passing, prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
 
 const resolution = { kind: 'resolved', gateVersion: '1' } as const;
@@ -96,6 +96,26 @@ describe('The process manager at a gate', () => {
       expect(world.faults).to.have.length(1);
     });
   }
+
+  it('skips a gate that policy switches off, and says under which policy', async () => {
+    const log = memoryEventLog();
+    await prepare(log, ['gpu0'], { ...withoutReruns, gates: { static: 'off', distributed: 'flag' } });
+    const asked: string[] = [];
+    const passes = (name: string) => async () => {
+      asked.push(name);
+      return { kind: 'passed', gateVersion: '1', evidence: null, findings: [finding] } as const;
+    };
+    const gates: Gates = { ...passing, static: passes('static'), distributed: passes('distributed') };
+    await runToTheEnd(start(log, { seconds: 0 }, gates));
+    expect(asked).to.deep.equal(['distributed']);
+    const events = (await log.readStream(stream)).map(({ envelope }) => toDomainEvent(envelope));
+    expect(events.find(({ type }) => type === 'GateSkipped')?.data).to.deep.equal({
+      ...{ gate: 'static', reason: 'switched off in policy 1', policyVersion: 1 },
+    });
+    expect(events.find(({ type }) => type === 'GatePassed')?.data).to.deep.include({
+      ...{ gate: 'distributed', findings: [finding] },
+    });
+  });
 
   it('takes back no verdict where a hold came while the gate was at work', async () => {
     const log = memoryEventLog();

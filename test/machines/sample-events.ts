@@ -43,7 +43,7 @@ const runNames = ['score', 'rerun'] as const;
 
 const gateFacts: readonly SubmissionEvent[] = gateNames.flatMap((gate) => [
   gateSkipped(gate),
-  fact('GatePassed', { gate, gateVersion: '1', evidence: null, policyVersion: 1 }),
+  fact('GatePassed', { gate, gateVersion: '1', findings: [], evidence: null, policyVersion: 1 }),
   fact('GateFailed', { gate, gateVersion: '1', findings: [finding], evidence: null, policyVersion: 1 }),
 ]);
 const deferrals: readonly SubmissionEvent[] = gateNames.map((gate) =>

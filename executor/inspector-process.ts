@@ -1,0 +1,67 @@
+/**
+ * The inspector as a process of this machine, for whoever checks a bundle of their own: it has the parser's limits, and no wall
+ * around them. A service asks the container. Started with the first question, and asked one question at a time.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
+import { inspectorQuestion, parseInspectorAnswer, type SourceFile } from './inspector-answer.ts';
+
+export type InspectorProcessOptions = {
+  /** A CPython of the evaluator image's version, or what it is found as. */
+  readonly python: string;
+  /** The folder of `prism_runner`. */
+  readonly runnerFolder: string;
+};
+
+export function inspectorProcess(options: InspectorProcessOptions): Inspector & { close(): Promise<void> } {
+  let child: ChildProcessWithoutNullStreams | null = null;
+  let lines: AsyncIterator<string> | null = null;
+  let lastWords = '';
+  let questions = 0;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  function start(): ChildProcessWithoutNullStreams {
+    const started = spawn(options.python, ['-P', '-s', '-B', '-m', 'prism_runner', 'inspector'], {
+      env: { ...process.env, PYTHONPATH: options.runnerFolder, PYTHONDONTWRITEBYTECODE: '1' },
+    });
+    started.stderr.on('data', (piece: Buffer) => {
+      lastWords = `${lastWords}${piece}`.slice(-2_048);
+    });
+    started.on('error', (error) => {
+      lastWords = error.message;
+    });
+    // A process that is gone shows by its answer's absence.
+    started.stdin.on('error', () => {});
+    lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
+    return started;
+  }
+
+  async function ask(sources: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
+    child ??= start();
+    questions += 1;
+    const id = String(questions);
+    child.stdin.write(inspectorQuestion(id, sources));
+    const answer = await lines?.next();
+    if (answer === undefined || answer.done === true) {
+      child = null;
+      throw new InspectorUnavailableError(`${options.python} gave no answer: ${lastWords.trim() || 'it ended'}`);
+    }
+    return parseInspectorAnswer(answer.value, id);
+  }
+
+  return {
+    inspect(sources) {
+      const answer = queue.then(() => ask(sources));
+      queue = answer.catch(() => {});
+      return answer;
+    },
+    async close() {
+      await queue;
+      if (child === null || child.exitCode !== null || child.pid === undefined) return;
+      child.stdin.end();
+      await once(child, 'exit');
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { type BundleFile, codeHash } from '../domain/bundle.ts';
+import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
+import { recentResults } from './recent-results.ts';
+import type { Modules } from './role-files.ts';
+
+/** Facts of every `.py` file. Throws `InspectorUnavailableError` also for an answer about other files than those asked for. */
+export async function readModules(files: readonly BundleFile[], inspector: Inspector): Promise<Modules> {
+  const sources = files.filter((file) => file.path.endsWith('.py'));
+  const facts = await inspector.inspect(sources);
+  const modules = new Map(facts.map((each) => [each.path, each]));
+  const missing = sources.find((source) => !modules.has(source.path));
+  if (missing !== undefined || modules.size !== sources.length) {
+    throw new InspectorUnavailableError(`the inspector's answer does not cover ${missing?.path ?? 'the question'}`);
+  }
+  return modules;
+}
+
+/** An inspector that is asked once about the sources that several gates look at one after the other. */
+export function rememberingInspector(inspector: Inspector, bundles: number): Inspector {
+  const recent = recentResults<readonly ModuleFacts[]>(bundles);
+  return { inspect: (sources) => recent(codeHash(sources), () => inspector.inspect(sources)) };
+}

@@ -1,0 +1,209 @@
+"""Where the names of a module may lead: `o = open`, `h = torch.hub` and what is handed on through calls, attributes,
+collections and returns, followed until nothing new turns up.
+
+It says at least what may be, not what will be: no flow of control is followed, and an object that nobody knows is `?`.
+"""
+
+import ast
+import builtins
+from collections import defaultdict
+
+from prism_runner.folding import Folding
+from prism_runner.module_imports import is_own
+from prism_runner.scopes import Binding, CallSite, Definition, Function, Scope, Source, own_or_dotted
+from prism_runner.survey import Survey
+
+Origin = str | Definition
+UNKNOWN = "?"
+NOBODY: frozenset[Origin] = frozenset([UNKNOWN])
+BUILTINS = frozenset(dir(builtins)) | {"exit", "quit", "help", "copyright", "credits", "license"}
+ROUNDS = 200
+MOST_ORIGINS = 512  # of one name
+LONGEST_CHAIN = 12  # names in a row, as `a.b.c`
+
+ATTRIBUTE_CALLS = {f"builtins.{name}" for name in ("getattr", "setattr", "hasattr", "delattr")}
+# What they give is, or holds, what they were given.
+PASSING = {f"builtins.{name}" for name in ("iter", "next", "list", "tuple", "set", "frozenset", "reversed", "sorted")}
+PASSING |= {f"builtins.{name}" for name in ("enumerate", "zip", "filter", "max", "min", "vars", "dict")}
+PASSING |= {"functools.partial", "copy.copy", "copy.deepcopy", "itertools.chain", "itertools.cycle", "itertools.repeat"}
+HOLDING = {"get", "pop", "popleft", "popitem", "values", "items", "copy", "setdefault", "__getitem__"}
+
+
+class TooTangled(Exception):
+    """Names lead to names without end."""
+
+
+class Origins:
+    """What every expression of one module may be."""
+
+    def __init__(self, survey: Survey, folding: Folding) -> None:
+        self.survey, self.folding = survey, folding
+        self._names: dict[tuple[Scope, str], set[Origin]] = defaultdict(set)
+        self._attributes: dict[str, set[Origin]] = defaultdict(set)
+        self._results: dict[Definition, set[Origin]] = defaultdict(set)
+        self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
+        self._memory: dict[ast.expr, frozenset[Origin]] = {}
+        self._bound = list(_bindings(survey))
+        for _ in range(ROUNDS):
+            self._memory.clear()
+            if not self._round():
+                break
+        else:
+            raise TooTangled
+        self._memory.clear()
+
+    def of(self, node: ast.expr) -> frozenset[Origin]:
+        """Where the value of an expression may come from."""
+        if node not in self._memory:
+            self._memory[node] = NOBODY  # for a value that depends on itself
+            self._memory[node] = self._origins(node)
+        return self._memory[node]
+
+    def exports(self) -> dict[str, list[str]]:
+        """What the module's own names lead to, as far as it is known."""
+        listed = {
+            name: sorted(origin for origin in self._names[self.survey.module, name] if isinstance(origin, str))
+            for name in self.survey.module.bindings
+        }
+        known = {name: [each for each in origins if each != UNKNOWN] for name, origins in listed.items()}
+        return {name: origins for name, origins in sorted(known.items()) if origins}
+
+    # One round
+
+    def _round(self) -> bool:
+        before = self._size()
+        for scope, name, binding in self._bound:
+            self._add(self._names[scope, name], binding.source)
+        for attribute, sources in self.survey.attribute_sources.items():
+            for source in sources:
+                self._add(self._attributes[attribute], source)
+        for function, results in self.survey.returned.items():
+            for result in results:
+                self._add(self._results[function], result)
+        for call in self.survey.calls:
+            self._hand_over(call)
+        return self._size() > before
+
+    def _size(self) -> int:
+        stores = [*self._names.values(), *self._attributes.values(), *self._results.values()]
+        return sum(len(store) for store in stores)
+
+    def _add(self, store: set[Origin], source: Source) -> None:
+        if isinstance(source, ast.expr) and not isinstance(source, ast.Lambda):
+            store |= self.of(source)
+        else:
+            store.add(UNKNOWN if source is None else source)
+        if len(store) > MOST_ORIGINS:
+            raise TooTangled
+
+    def _hand_over(self, call: CallSite) -> None:
+        """Arguments reach the parameters of the module's own functions."""
+        for callee in self.of(call.node.func):
+            if isinstance(callee, str):
+                continue
+            function, skipped = _function_of(callee), 0
+            if function is None:
+                continue
+            if function is not callee or (isinstance(call.node.func, ast.Attribute) and self._is_method(function)):
+                skipped = 1
+            scope = self.survey.inner_scopes[function]
+            parameters = [*function.args.posonlyargs, *function.args.args][skipped:]
+            by_position = zip((each.arg for each in parameters), call.node.args, strict=False)
+            by_name = ((each.arg, each.value) for each in call.node.keywords if each.arg in scope.bindings)
+            for parameter, argument in [*by_position, *by_name]:
+                if parameter is not None:
+                    self.handed[scope, parameter][argument] = None
+                    self._add(self._names[scope, parameter], argument)
+
+    def _is_method(self, function: Function) -> bool:
+        return not isinstance(function, ast.Lambda) and function in self.survey.attribute_sources.get(function.name, [])
+
+    # Expressions
+
+    def _origins(self, node: ast.expr) -> frozenset[Origin]:
+        match node:
+            case ast.Name():
+                return self._name(node)
+            case ast.Attribute():
+                return self._attribute(self.of(node.value), node.attr)
+            case ast.Lambda():
+                return frozenset([node])
+            case ast.IfExp():
+                return self.of(node.body) | self.of(node.orelse)
+            case ast.BoolOp() | ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+                parts = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else node.values
+                return NOBODY.union(*(self.of(part) for part in parts))
+            case ast.NamedExpr() | ast.Starred() | ast.Await() | ast.Subscript():
+                return self.of(node.value)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                return self.of(node.value if isinstance(node, ast.DictComp) else node.elt)
+            case ast.Call():
+                return self._call(node)
+        return NOBODY
+
+    def _name(self, node: ast.Name) -> frozenset[Origin]:
+        scope, name, place = self.survey.scope_of[node], node.id, (node.lineno, node.col_offset)
+        found: set[Origin] = set()
+        at: Scope | None = self.survey.module if scope.elsewhere.get(name) == "global" else scope
+        while at is not None:
+            if name in at.bindings and (at.kind != "class" or at is scope):
+                found |= self._names[at, name]
+                if at.surely_binds(name, place):
+                    return frozenset(found) or NOBODY
+            at = at.parent
+        if name in BUILTINS or (name.startswith("__") and name.endswith("__")):
+            found.add(f"builtins.{name}")
+        found |= {own_or_dotted(module, name) for module in self.survey.stars}
+        return frozenset(found) or NOBODY
+
+    def _attribute(self, objects: frozenset[Origin], name: str) -> frozenset[Origin]:
+        found: set[Origin] = set()
+        for each in objects:
+            if isinstance(each, str) and each != UNKNOWN:
+                found.add(_shortened(own_or_dotted(each, name)))
+            else:
+                found |= {UNKNOWN, *self._attributes.get(name, ())}
+        return frozenset(found)
+
+    def _call(self, node: ast.Call) -> frozenset[Origin]:
+        found: set[Origin] = {UNKNOWN}
+        for callee in self.of(node.func):
+            if not isinstance(callee, str):
+                function = _function_of(callee)
+                found |= self._results.get(function, set()) if function is callee and function is not None else set()
+            elif callee in ATTRIBUTE_CALLS and len(node.args) >= 2:
+                name = self.folding.text(node.args[1])
+                found |= self._attribute(self.of(node.args[0]), name) if name is not None else set()
+                found |= self.of(node.args[2]) if len(node.args) > 2 else set()
+            elif callee in ("builtins.__import__", "importlib.import_module") and node.args:
+                imported = self.folding.text(node.args[0])
+                found |= {imported} if imported else set()
+            elif callee in PASSING:
+                found |= NOBODY.union(*(self.of(argument) for argument in node.args))
+        if isinstance(node.func, ast.Attribute) and node.func.attr in HOLDING:
+            found |= self.of(node.func.value)
+        return frozenset(found)
+
+
+def _bindings(survey: Survey) -> list[tuple[Scope, str, Binding]]:
+    return [(scope, name, each) for scope in survey.scopes for name in scope.bindings for each in scope.bindings[name]]
+
+
+def _function_of(definition: Origin) -> Function | None:
+    """What runs when the module's own function or class is called."""
+    if isinstance(definition, str):
+        return None
+    if isinstance(definition, ast.ClassDef):
+        methods = (each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
+        return next(methods, None)
+    return definition
+
+
+def _shortened(origin: str) -> str:
+    """A chain that grows in a loop (`node = node.next`) must end somewhere."""
+    root, *rest = origin.rpartition("::")[2].split(".")
+    if len(rest) <= LONGEST_CHAIN:
+        return origin
+    if is_own(origin):
+        return UNKNOWN
+    return ".".join([root, *rest[-(LONGEST_CHAIN // 2) :]])

@@ -1,0 +1,72 @@
+"""The scopes of a module and what each of them binds.
+
+A name is looked up as Python does it: functions bind for good; a module or a class binds a name from the end of the
+statement that surely does, and before that, or where a statement may not run, the name still leads to the builtin.
+"""
+
+import ast
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prism_runner.module_imports import is_own
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Definition = Function | ast.ClassDef
+Source = ast.expr | Definition | str | None  # a string is where an import leads; None: nobody knows
+Place = tuple[int, int]  # line from 1, column in UTF-8 bytes from 0
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One way in which a name comes to a value."""
+
+    source: Source
+    settled: Place | None  # from here on the name is surely bound; None: it may not be
+
+
+@dataclass(eq=False)
+class Scope:
+    """A module, a class body, or a function (lambdas and comprehensions too)."""
+
+    kind: Literal["module", "class", "function"]
+    parent: "Scope | None"
+    name: str  # qualified: `Model.forward`
+    function: Function | None = None
+    is_comprehension: bool = False
+    bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
+    elsewhere: dict[str, Literal["global", "nonlocal"]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+
+    def surely_binds(self, name: str, place: Place) -> bool:
+        """Whether the name has a value of this scope's when execution reaches `place`."""
+        if self.kind == "function":
+            return True
+        settled = [binding.settled for binding in self.bindings[name] if binding.settled is not None]
+        return name not in self.deleted and bool(settled) and min(settled) <= place
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A call, where it stands, and what the conditions around it mention."""
+
+    node: ast.Call
+    scope: Scope
+    guards: frozenset[str]
+
+
+def mentioned_in(expression: ast.expr) -> frozenset[str]:
+    """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
+    found: set[str] = set()
+    for node in ast.walk(expression):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                found.add(name)
+            case ast.Constant(value=str() as text) if ".." in text:
+                found.add("..")
+    return frozenset(found)
+
+
+def own_or_dotted(origin: str, attribute: str) -> str:
+    """Where an attribute of what `origin` names leads."""
+    return f"{origin}{attribute}" if is_own(origin) and origin.endswith("::") else f"{origin}.{attribute}"

@@ -1,0 +1,318 @@
+"""One walk over a module's tree: its scopes and bindings, and the places that facts are read off."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from prism_runner.module_imports import import_origin
+from prism_runner.scopes import Binding, CallSite, Definition, Function, Place, Scope, Source, mentioned_in
+
+BUILDING = (ast.BinOp, ast.JoinedStr, ast.Subscript, ast.Call)  # what may put a text together
+NOTHING: frozenset[str] = frozenset()
+
+
+class Survey:
+    """One walk over a module."""
+
+    def __init__(self, tree: ast.Module, path: str, paths: frozenset[str]) -> None:
+        self.path, self.paths = path, paths
+        self.module = Scope("module", None, "")
+        self.scopes = [self.module]
+        self.inner_scopes: dict[Function, Scope] = {}
+        self.scope_of: dict[ast.AST, Scope] = {}  # of every expression
+        self.defined_as: dict[Definition, str] = {}
+        self.names: list[ast.Name] = []
+        self.attributes: list[ast.Attribute] = []  # outermost ones: `a.b.c` once
+        self.calls: list[CallSite] = []
+        self.imports: list[tuple[ast.Import | ast.ImportFrom, str]] = []  # with where they lead
+        self.patterns: list[ast.MatchClass] = []
+        self.constants: list[ast.Constant] = []
+        self.built: list[ast.expr] = []
+        self.returned: dict[Function, list[ast.expr]] = defaultdict(list)
+        self.attribute_sources: dict[str, list[Source]] = defaultdict(list)  # whatever object has the attribute
+        self.stars: list[str] = []
+        self._nonlocals: list[tuple[Scope, str, Binding]] = []
+        self._body(tree.body, self.module, NOTHING, True)
+        for scope, name, binding in self._nonlocals:
+            _enclosing(scope, name).bindings[name].append(binding)
+
+    # Statements
+
+    def _body(self, statements: Iterable[ast.stmt], scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        for statement in statements:
+            self._statement(statement, scope, guards, certain)
+            if isinstance(statement, ast.If) and isinstance(statement.body[-1], (ast.Return, ast.Continue, ast.Raise)):
+                guards = guards | mentioned_in(statement.test)
+
+    def _statement(self, node: ast.stmt, scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        settled = _end(node) if certain else None
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._function(node, scope, guards, certain)
+            case ast.ClassDef():
+                self._class(node, scope, guards, settled)
+            case ast.Import() | ast.ImportFrom():
+                self._import(node, scope, settled)
+            case ast.Assign():
+                self._expression(node.value, scope, guards)
+                self._assign_all(node.targets, node.value, scope, settled)
+            case ast.AnnAssign():
+                self._expressions([node.annotation, node.value], scope, guards)
+                self._assign(node.target, node.value, scope, settled if node.value else None)
+            case ast.AugAssign():
+                self._expression(node.value, scope, guards)
+                self._assign(node.target, None, scope, settled)
+            case ast.For() | ast.AsyncFor() | ast.If() | ast.While() | ast.With() | ast.AsyncWith():
+                self._block(node, scope, guards)
+            case ast.Try() | ast.TryStar():
+                self._try(node, scope, guards)
+            case ast.Match():
+                self._match(node, scope, guards)
+            case _:
+                self._other(node, scope, guards)
+
+    def _block(self, node: ast.stmt, scope: Scope, guards: frozenset[str]) -> None:
+        match node:
+            case ast.For() | ast.AsyncFor():
+                self._expression(node.iter, scope, guards)
+                self._assign(node.target, node.iter, scope, None)
+                self._body([*node.body, *node.orelse], scope, guards, False)
+            case ast.If() | ast.While():
+                self._expression(node.test, scope, guards)
+                inside = guards | mentioned_in(node.test)
+                self._body(node.body, scope, inside, False)
+                self._body(node.orelse, scope, inside, False)
+            case ast.With() | ast.AsyncWith():
+                for entered in node.items:
+                    self._expression(entered.context_expr, scope, guards)
+                    self._assign(entered.optional_vars, entered.context_expr, scope, None)
+                self._body(node.body, scope, guards, False)
+
+    def _other(self, node: ast.stmt, scope: Scope, guards: frozenset[str]) -> None:
+        match node:
+            case ast.Global() | ast.Nonlocal():
+                kind: Literal["global", "nonlocal"] = "global" if isinstance(node, ast.Global) else "nonlocal"
+                scope.elsewhere |= dict.fromkeys(node.names, kind)
+            case ast.Delete():
+                for target in node.targets:
+                    self._expression(target, scope, guards)
+                    if isinstance(target, ast.Name):
+                        (self.module if scope.elsewhere.get(target.id) else scope).deleted.add(target.id)
+            case _:
+                if isinstance(node, ast.Return) and node.value is not None and scope.function is not None:
+                    self.returned[scope.function].append(node.value)
+                self._expressions(ast.iter_child_nodes(node), scope, guards)
+
+    def _function(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope, guards: frozenset[str], certain: bool
+    ) -> None:
+        self._expressions([*node.decorator_list, node.returns], scope, guards)
+        # Its own body runs when the name is bound; its decorators and defaults ran before.
+        start = (node.body[0].lineno, node.body[0].col_offset) if certain else None
+        self._bind(scope, node.name, Binding(node, start))
+        self.defined_as[node] = _qualified(scope, node.name)
+        inner = self._inside(Scope("function", scope, self.defined_as[node], node))
+        self._arguments(node.args, scope, inner, guards)
+        self._body(node.body, inner, guards, False)
+
+    def _inside(self, scope: Scope) -> Scope:
+        self.scopes.append(scope)
+        if scope.function is not None and not scope.is_comprehension:
+            self.inner_scopes[scope.function] = scope
+        return scope
+
+    def _arguments(self, arguments: ast.arguments, outer: Scope, inner: Scope, guards: frozenset[str]) -> None:
+        plain = [*arguments.posonlyargs, *arguments.args]
+        named = [*plain, *arguments.kwonlyargs]
+        for argument in [*named, arguments.vararg, arguments.kwarg]:
+            if argument is not None:
+                self._expressions([argument.annotation], outer, guards)
+                inner.bindings[argument.arg].append(Binding(None, None))
+        with_default = [*zip(reversed(plain), reversed(arguments.defaults), strict=False)]
+        for argument, default in [*with_default, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
+            if default is not None:
+                self._expression(default, outer, guards)
+                inner.bindings[argument.arg].append(Binding(default, None))
+
+    def _class(self, node: ast.ClassDef, scope: Scope, guards: frozenset[str], settled: Place | None) -> None:
+        self._expressions([*node.decorator_list, *node.bases, *(each.value for each in node.keywords)], scope, guards)
+        self.defined_as[node] = _qualified(scope, node.name)
+        inner = self._inside(Scope("class", scope, self.defined_as[node]))
+        self._body(node.body, inner, guards, True)
+        self._bind(scope, node.name, Binding(node, settled))
+
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, settled: Place | None) -> None:
+        for alias in node.names:
+            origin = import_origin(node, alias.name, self.path, self.paths)
+            self.imports.append((node, origin))
+            if alias.name == "*":
+                self.stars.append(origin.removesuffix("*").removesuffix("."))
+                continue
+            bound = alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.split(".")[0])
+            if isinstance(node, ast.Import) and alias.asname is None and "." in alias.name:
+                origin = import_origin(node, bound, self.path, self.paths)
+            self._bind(scope, bound, Binding(origin, settled))
+
+    def _try(self, node: ast.Try | ast.TryStar, scope: Scope, guards: frozenset[str]) -> None:
+        self._body(node.body, scope, guards, False)
+        for handler in node.handlers:
+            self._expressions([handler.type], scope, guards)
+            if handler.name is not None:
+                self._bind(scope, handler.name, Binding(None, None))
+                scope.deleted.add(handler.name)
+            self._body(handler.body, scope, guards, False)
+        self._body([*node.orelse, *node.finalbody], scope, guards, False)
+
+    def _match(self, node: ast.Match, scope: Scope, guards: frozenset[str]) -> None:
+        self._expression(node.subject, scope, guards)
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                self._pattern(part, node.subject, scope, guards)
+            self._expressions([case.guard], scope, guards)
+            self._body(case.body, scope, guards, False)
+
+    def _pattern(self, part: ast.AST, subject: ast.expr, scope: Scope, guards: frozenset[str]) -> None:
+        """One node of a pattern; those below it are asked for by themselves."""
+        match part:
+            case ast.MatchValue():
+                self._expression(part.value, scope, guards)
+            case ast.MatchClass():
+                self._expression(part.cls, scope, guards)
+                self.patterns.append(part)
+            case ast.MatchMapping():
+                self._expressions(part.keys, scope, guards)
+        name = part.rest if isinstance(part, ast.MatchMapping) else getattr(part, "name", None)
+        if isinstance(part, ast.pattern) and isinstance(name, str):
+            self._bind(scope, name, Binding(subject, None))
+
+    # Expressions
+
+    def _expressions(self, nodes: Iterable[ast.AST | None], scope: Scope, guards: frozenset[str]) -> None:
+        for node in nodes:
+            if isinstance(node, ast.expr):
+                self._expression(node, scope, guards)
+            elif isinstance(node, ast.keyword):
+                self._expression(node.value, scope, guards)
+            elif node is not None:
+                self._expressions(ast.iter_child_nodes(node), scope, guards)
+
+    def _expression(self, node: ast.expr, scope: Scope, guards: frozenset[str], inside: bool = False) -> None:
+        """`inside`: the node is the object of an attribute that is listed already."""
+        self.scope_of[node] = scope
+        if isinstance(node, BUILDING):
+            self.built.append(node)
+        match node:
+            case ast.Name():
+                self.names.append(node)
+            case ast.Attribute():
+                self.attributes += [] if inside else [node]
+                self._expression(node.value, scope, guards, True)
+            case ast.Constant():
+                self.constants.append(node)
+            case ast.NamedExpr():
+                self._expression(node.value, scope, guards)
+                self._assign(node.target, node.value, _outside_comprehensions(scope), None)
+            case ast.Lambda():
+                self._lambda(node, scope, guards)
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                self._comprehension(node, scope, guards)
+            case ast.Call():
+                self.calls.append(CallSite(node, scope, guards))
+                self._expressions(ast.iter_child_nodes(node), scope, guards)
+            case _:
+                if isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value is not None and scope.function:
+                    self.returned[scope.function].append(node.value)
+                self._expressions(ast.iter_child_nodes(node), scope, guards)
+
+    def _lambda(self, node: ast.Lambda, scope: Scope, guards: frozenset[str]) -> None:
+        self.defined_as[node] = _qualified(scope, "<lambda>")
+        inner = self._inside(Scope("function", scope, self.defined_as[node], node))
+        self._arguments(node.args, scope, inner, guards)
+        self.returned[node].append(node.body)
+        self._expression(node.body, inner, guards)
+
+    def _comprehension(
+        self,
+        node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+        scope: Scope,
+        guards: frozenset[str],
+    ) -> None:
+        inner = self._inside(Scope("function", scope, scope.name, scope.function, is_comprehension=True))
+        for index, generator in enumerate(node.generators):
+            self._expression(generator.iter, scope if index == 0 else inner, guards)
+            self._assign(generator.target, generator.iter, inner, None)
+            self._expressions(generator.ifs, inner, guards)
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self._expressions(parts, inner, guards)
+
+    # Bindings
+
+    def _assign_all(self, targets: list[ast.expr], value: ast.expr, scope: Scope, settled: Place | None) -> None:
+        for target in targets:
+            self._assign(target, value, scope, settled)
+
+    def _assign(self, target: ast.expr | None, value: ast.expr | None, scope: Scope, settled: Place | None) -> None:
+        match target:
+            case None:
+                return
+            case ast.Name():
+                self.scope_of[target] = scope
+                self.names.append(target)
+                self._bind(scope, target.id, Binding(value, settled))
+            case ast.Tuple() | ast.List():
+                for part, source in _unpacked(target, value):
+                    self._assign(part, source, scope, settled)
+            case ast.Starred():
+                self._assign(target.value, value, scope, settled)
+            case ast.Attribute():
+                self._expression(target, scope, NOTHING)
+                self.attribute_sources[target.attr].append(value)
+            case _:
+                self._expression(target, scope, NOTHING)
+                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                    self._bind(scope, target.value.id, Binding(value, None), mutates=True)
+
+    def _bind(self, scope: Scope, name: str, binding: Binding, mutates: bool = False) -> None:
+        kind = scope.elsewhere.get(name)
+        if kind == "nonlocal":
+            self._nonlocals.append((scope, name, Binding(binding.source, None)))
+        elif kind == "global":
+            self.module.bindings[name].append(Binding(binding.source, None))
+        elif not mutates or name in scope.bindings:
+            scope.bindings[name].append(binding)
+        if scope.kind == "class":
+            self.attribute_sources[name].append(binding.source)
+
+
+def _unpacked(target: ast.Tuple | ast.List, value: ast.expr | None) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """Each part of a target with its part of the value, or with all of it where it can't be told apart."""
+    if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+        starred = any(isinstance(part, ast.Starred) for part in [*value.elts, *target.elts])
+        if not starred:
+            yield from zip(target.elts, value.elts, strict=True)
+            return
+    for part in target.elts:
+        yield part, value
+
+
+def _end(node: ast.stmt) -> Place:
+    return (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+
+
+def _qualified(scope: Scope, name: str) -> str:
+    return f"{scope.name}.{name}" if scope.name else name
+
+
+def _outside_comprehensions(scope: Scope) -> Scope:
+    while scope.is_comprehension and scope.parent is not None:
+        scope = scope.parent
+    return scope
+
+
+def _enclosing(scope: Scope, name: str) -> Scope:
+    """The function around `scope` that binds a nonlocal name."""
+    at = scope.parent
+    while at is not None and not (at.kind == "function" and name in at.bindings):
+        at = at.parent
+    return at or scope

@@ -1,0 +1,251 @@
+"""What a module reaches, as facts for the gates: every name with where it leads, every call with its arguments.
+
+A name that the module reaches in many places is listed with the first few of them; nothing is left out otherwise.
+"""
+
+import ast
+import hashlib
+import string
+from collections import defaultdict
+from typing import TypedDict
+
+from prism_runner.folding import Folding
+from prism_runner.origins import ATTRIBUTE_CALLS, UNKNOWN, Origins
+from prism_runner.scopes import CallSite, Scope, mentioned_in
+from prism_runner.survey import Survey
+
+PLACES = 5  # of one name
+MOST_USES = 20_000  # different names, or calls, of a module
+EXCERPT_BYTES = 4096
+NOTHING: frozenset[str] = frozenset()
+
+
+class Site(TypedDict):
+    """Where something stands. Lines and columns count from 1, columns in characters."""
+
+    node: str  # class of the tree's node
+    line: int
+    column: int
+    excerptHash: str  # SHA-256 of the node's source text, of its first 4,096 bytes where it is longer
+
+
+class Use(Site):
+    """A name that the module reaches."""
+
+    name: str  # `torch.hub.load`, `blocks.py::Mix`; `?.tofile` where nobody knows the object; `"eval"` for a built text
+    called: bool
+
+
+class Argument(TypedDict):
+    """What an argument of a call is made of."""
+
+    text: str | None  # the text that it surely is
+    mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; `..` where a text has that
+
+
+class Call(Site):
+    """A call of something known."""
+
+    name: str
+    arguments: list[Argument]
+    keywords: dict[str, Argument]
+    guards: list[str]  # what the conditions around it mention
+
+
+class FunctionFacts(TypedDict):
+    """A function of the module and what it calls."""
+
+    name: str  # qualified; empty for the module's own statements
+    line: int
+    calls: list[str]  # where they lead, or the qualified name of a function of the module
+
+
+class TooMany(Exception):
+    """More names than an answer holds."""
+
+
+class Reading:
+    """Reads the facts off one module."""
+
+    def __init__(self, source: str, survey: Survey, folding: Folding, origins: Origins) -> None:
+        self.survey, self.folding, self.origins = survey, folding, origins
+        unified = source.replace("\r\n", "\n").replace("\r", "\n")  # the three ends of line that Python knows
+        self.lines = unified.encode("utf-8", "surrogatepass").split(b"\n")
+        self._made: dict[ast.expr, frozenset[str]] = {}
+        self._places: dict[tuple[str, str, bool], list[Use]] = defaultdict(list)
+        self._called = {call.node.func for call in survey.calls}
+
+    def uses(self) -> list[Use]:
+        """Every name that is reached, in the order of the source."""
+        survey = self.survey
+        for statement, origin in survey.imports:
+            self._use(statement, origin)
+        for name in survey.names:
+            self._name(name)
+        for attribute in survey.attributes:
+            self._attribute(attribute)
+        for call in survey.calls:
+            self._attribute_by_name(call.node)
+            self._format(call.node)
+        for pattern in survey.patterns:
+            for attribute_name in pattern.kwd_attrs:
+                self._use(pattern, f"?.{attribute_name}")
+        self._special_names()
+        for built in survey.built:
+            text = self.folding.text(built)
+            if text is not None and text.isidentifier():
+                self._use(built, f"?.{text}" if _is_special(text) else f'"{text}"')
+        listed = [use for places in self._places.values() for use in places]
+        return sorted(listed, key=lambda use: (use["line"], use["column"], use["name"], use["node"]))
+
+    def calls(self) -> list[Call]:
+        """Every call of something known, in the order of the source."""
+        listed: dict[str, list[Call]] = defaultdict(list)
+        for site in self.survey.calls:
+            names = sorted(name for name in self.origins.of(site.node.func) if isinstance(name, str))
+            for name in names:
+                if name == UNKNOWN:
+                    continue
+                call = self._call(name, site)
+                same = listed[repr((name, call["arguments"], call["keywords"], call["guards"]))]
+                if len(same) < PLACES:
+                    same.append(call)
+                if len(listed) > MOST_USES:
+                    raise TooMany
+        every = [call for same in listed.values() for call in same]
+        return sorted(every, key=lambda call: (call["line"], call["column"], call["name"]))
+
+    def functions(self) -> list[FunctionFacts]:
+        """The call graph: the module's functions in the order of the source, its own statements first."""
+        calls: dict[str, set[str]] = defaultdict(set)
+        for site in self.survey.calls:
+            for callee in self.origins.of(site.node.func):
+                if not isinstance(callee, str):
+                    calls[site.scope.name].add(self.survey.defined_as[callee])
+                elif callee != UNKNOWN:
+                    calls[site.scope.name].add(callee)
+        lines: dict[str, int] = {"": 1}
+        for definition, name in self.survey.defined_as.items():
+            lines.setdefault(name, definition.lineno)
+        return [{"name": name, "line": line, "calls": sorted(calls[name])} for name, line in lines.items()]
+
+    # Uses
+
+    def _use(self, node: ast.AST, name: str, called: bool = False) -> None:
+        places = self._places[name, type(node).__name__, called]
+        if len(self._places) > MOST_USES:
+            raise TooMany
+        if len(places) < PLACES:
+            places.append({"name": name, "called": called, **self._site(node)})
+
+    def _name(self, node: ast.Name) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            if _is_special(node.id):
+                self._use(node, f"?.{node.id}")
+            return
+        for origin in self.origins.of(node):
+            if isinstance(origin, str) and origin != UNKNOWN:
+                self._use(node, origin, node in self._called)
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        called = node in self._called
+        for origin in self.origins.of(node):
+            if isinstance(origin, str) and origin != UNKNOWN:
+                self._use(node, origin, called)
+        chain: list[str] = []
+        at: ast.expr = node
+        while isinstance(at, ast.Attribute):
+            chain.append(at.attr)
+            at = at.value
+        if UNKNOWN in self.origins.of(at) or not all(isinstance(each, str) for each in self.origins.of(at)):
+            self._use(node, ".".join([UNKNOWN, *reversed(chain)]), called)
+
+    def _special_names(self) -> None:
+        """Methods like `__reduce__`, and texts that name one."""
+        for definition, name in self.survey.defined_as.items():
+            last = name.rpartition(".")[2]
+            if _is_special(last):
+                self._use(definition, f"?.{last}")
+        for constant in self.survey.constants:
+            if isinstance(constant.value, str) and _is_special(constant.value):
+                self._use(constant, f"?.{constant.value}")
+
+    def _attribute_by_name(self, node: ast.Call) -> None:
+        """`getattr(x, "ev" + "al")` reaches what `x.eval` reaches."""
+        if len(node.args) < 2 or not ATTRIBUTE_CALLS & self.origins.of(node.func):
+            return
+        name = self.folding.text(node.args[1])
+        if name is None:
+            return
+        for origin in self.origins.of(node.args[0]):
+            known = origin if isinstance(origin, str) else UNKNOWN
+            self._use(node, f"{known}{name}" if known.endswith("::") else f"{known}.{name}")
+
+    def _format(self, node: ast.Call) -> None:
+        """`"{0.__class__}".format(x)` reads attributes as well."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("format", "format_map"):
+            return
+        template = self.folding.text(node.func.value)
+        try:
+            fields = [field for _, field, _, _ in string.Formatter().parse(template or "") if field]
+        except ValueError:
+            return
+        for field in fields:
+            for name in field.replace("[", ".").replace("]", "").split(".")[1:]:
+                self._use(node, f"?.{name}")
+
+    # Calls
+
+    def _call(self, name: str, site: CallSite) -> Call:
+        node = site.node
+        return {
+            "name": name,
+            "arguments": [self._argument(argument) for argument in node.args],
+            "keywords": {each.arg or "**": self._argument(each.value) for each in node.keywords},
+            "guards": sorted(site.guards),
+            **self._site(node),
+        }
+
+    def _argument(self, node: ast.expr) -> Argument:
+        number = node.value if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) else None
+        text = self.folding.text(node) if number is None else str(number)
+        return {"text": text, "mentions": sorted(self._made_of(node))[:100]}
+
+    def _made_of(self, node: ast.expr) -> frozenset[str]:
+        """What an expression mentions, and what all values of the names in it are made of."""
+        if node not in self._made:
+            self._made[node] = NOTHING  # for a value that depends on itself
+            named = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+            self._made[node] = mentioned_in(node).union(*(self._bound_to(name) for name in named))
+        return self._made[node]
+
+    def _bound_to(self, name: ast.Name) -> frozenset[str]:
+        at: Scope | None = self.survey.scope_of.get(name)
+        while at is not None and name.id not in at.bindings:
+            at = at.parent
+        if at is None:
+            return NOTHING
+        handed = self.origins.handed.get((at, name.id), {})
+        sources = [*handed, *(each.source for each in at.bindings[name.id] if each.source is not None or not handed)]
+        made = [self._made_of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
+        return frozenset.intersection(*made)
+
+    def _site(self, node: ast.AST) -> Site:
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        last, end = getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column
+        covered = self.lines[line - 1 : min(last, line + EXCERPT_BYTES)]
+        if covered:
+            covered[-1] = covered[-1][:end] if last <= line + EXCERPT_BYTES else covered[-1]
+            covered[0] = covered[0][column:]
+        before = self.lines[line - 1][:column].decode("utf-8", "replace") if line <= len(self.lines) else ""
+        excerpt = b"\n".join(covered)[:EXCERPT_BYTES]
+        return {
+            "node": type(node).__name__,
+            "line": line,
+            "column": len(before) + 1,
+            "excerptHash": hashlib.sha256(excerpt).hexdigest(),
+        }
+
+
+def _is_special(name: str) -> bool:
+    return len(name) > 4 and name.startswith("__") and name.endswith("__") and name.isidentifier()

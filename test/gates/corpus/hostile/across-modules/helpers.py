@@ -1,0 +1,1 @@
+from torch import hub as library  # finds prism:no-torch-hub

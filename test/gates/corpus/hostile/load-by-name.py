@@ -1,0 +1,6 @@
+# torch.load by getattr.
+import torch
+
+
+def train(ctx):
+    return getattr(torch, "lo" + "ad")("weights.txt")  # finds prism:no-deserialization

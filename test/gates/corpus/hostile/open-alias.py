@@ -1,0 +1,6 @@
+# `o = open`.
+o = open  # finds prism:no-filesystem
+
+
+def train(ctx):
+    return o("/etc/passwd").read()  # finds prism:no-filesystem

@@ -1,0 +1,1 @@
+is_available = True  # finds prism:no-shadowing

@@ -1,0 +1,2 @@
+def random():  # finds prism:no-shadowing
+    return 4

@@ -1,0 +1,1 @@
+version = 0  # finds prism:no-shadowing

@@ -1,0 +1,1 @@
+import matplotlib  # finds prism:import-root
