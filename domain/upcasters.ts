@@ -29,21 +29,39 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
   },
 });
 
+/** Measured before states were exported and models audited. */
+const withoutState: Upcast = (data) => ({ ...data, state: null, seedAudit: null });
+
+/** Scored before there was a held-out measure. */
+const withoutHeldOut: Upcast = ({ score, ...data }) => ({
+  ...data,
+  score: {
+    ...(score as JsonObject),
+    ...{ heldOut: 'off', heldOutBpb: null, deltaBpb: null, deltaStandardErrorBpb: null },
+    ...{ gapBpb: null, gapStandardErrorBpb: null },
+  },
+});
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
  * written.
  */
 export const upcasters: Upcasters = {
-  AttemptCompleted: [withoutCuts],
+  AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   RunConcluded: [(data) => ({ ...data, verdict: null })],
-  ScoreComputed: [withoutUncertainty],
-  ScoreRecomputed: [withoutUncertainty],
+  ScoreComputed: [withoutUncertainty, withoutHeldOut],
+  ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
   /** Policies from before reruns asked for none. */
   PolicyActivated: [
     ({ policy, ...data }) => ({
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
+    }),
+    /** Those from before the held-out measure didn't ask for it. */
+    ({ policy, ...data }) => ({
+      ...data,
+      policy: { ...(policy as JsonObject), heldOut: { mode: 'off' }, seedAudit: 'off' },
     }),
   ],
 };

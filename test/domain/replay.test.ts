@@ -58,6 +58,7 @@ const rerun = attempt(demo, honest, rerunDensity, 2, false);
 const source = (files: ReadonlyMap<string, AttemptFiles>) => ({
   filesOf: async ({ record }: { readonly record: { readonly sha256: string } }) =>
     files.get(record.sha256) ?? expect.fail('no such record'),
+  heldOutOf: async () => expect.fail('nothing was held out'),
   policyOf: async () => activePolicy(),
 });
 

@@ -26,7 +26,13 @@ const plan: PairPlan = {
     threads: 1,
   },
   ...{ memoryBytes: 2 ** 30, pids: 512, artifactsBytes: 2 ** 20, device: 'cpu0', deviceClass: 'cpu' },
-  ...{ dataDir: '/srv/train', tokenizersDir: '/srv/tokenizers', runtime: null, cgroupParent: '/prism/x' },
+  ...{
+    heldOutSeats: null,
+    dataDir: '/srv/train',
+    tokenizersDir: '/srv/tokenizers',
+    runtime: null,
+    cgroupParent: '/prism/x',
+  },
 };
 const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
 
@@ -110,7 +116,7 @@ describe('container options', () => {
   });
 
   it('cap the channel, and label everything so that it can be found again', () => {
-    const [attempt, channel] = attemptVolumes(scope, plan.deadlineAt);
+    const [attempt, channel] = attemptVolumes(plan);
     expect(channel?.DriverOpts).to.deep.include({ type: 'tmpfs' }).and.have.property('o').that.includes('size=1m');
     for (const labels of [
       attempt?.Labels,

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { policySchema } from '../../domain/policy/policy.ts';
 import { inputArchive, readOutputs, tarOf } from '../../executor/attempt-archive.ts';
@@ -101,7 +102,7 @@ describe('the output tap', () => {
 
 describe('archives', () => {
   it('hand the referee its inputs, owned by it', async () => {
-    const tar = Buffer.from(await inputArchive(spec, Buffer.from('bundle')));
+    const tar = await buffer(inputArchive(spec, Buffer.from('bundle')));
     expect(tar.includes('in/spec.json') && tar.includes('in/bundle') && tar.includes('out')).to.equal(true);
     expect(Number.parseInt(tar.subarray(108, 116).toString(), 8)).to.equal(10_001);
   });
@@ -111,7 +112,12 @@ describe('archives', () => {
 
   it('give back the files by name, and pass over an unfinished one', async () => {
     expect((await outputs('out/record.json', 10)).record).to.have.length(10);
-    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({ record: null, cuts: null, manifest: null });
+    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({
+      record: null,
+      cuts: null,
+      manifest: null,
+      state: null,
+    });
   });
 
   it('refuse a file over its limit, and end with a tar that breaks off', async () => {
@@ -131,7 +137,7 @@ describe('evidence', () => {
     const blobs = memoryBlobs();
     const failure = {
       verdict: { kind: 'submissionFault', verdict: 'nan', where: null, message: 'm' },
-      measured: null,
+      ...{ measured: null, heldOut: null },
       record: null,
       cuts: Buffer.from('of an attempt that was not convicted for them'),
       keys: { cuts: spec.decoys.cutKey, rows: null },
