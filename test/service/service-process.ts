@@ -37,6 +37,7 @@ export const smallPolicy: PolicyDraft = {
   deviceClasses: ['cpu'],
   limits: { memoryBytes: 2 * 2 ** 30, artifactsBytes: 2 ** 26, frameSeconds: 60, setupSeconds: 120 },
   integrity: { reruns: { mode: 'off' } },
+  ...{ heldOut: { mode: 'off' }, seedAudit: 'off' },
 };
 
 /** Two slots, a core each. */
