@@ -18,6 +18,7 @@ import {
   heldOutMeasured,
   heldOutMeasurement,
   heldOutOutcome,
+  measuredOnBothSides,
   measuring,
   ourFault,
   recordOutcome,
@@ -106,7 +107,6 @@ const both = [runRequested('heldOut', 'heldOut'), runRequested('heldOutTrain', '
 const asking: readonly SubmissionEvent[] = [...exporting, ...both];
 const started = [...asking, attemptStarted('heldOut', 1), attemptStarted('heldOutTrain', 1)];
 const valMeasured = [...started, heldOutMeasured('heldOut', 1), runConcluded('heldOut')];
-const bothMeasured = [...valMeasured, heldOutMeasured('heldOutTrain', 1, 'train'), runConcluded('heldOutTrain')];
 
 const scoreIn = (events: readonly SubmissionEvent[]) => {
   const [found] = events.flatMap((event) => (event.type === 'ScoreComputed' ? [event.data.score] : []));
@@ -128,7 +128,7 @@ describe('A held-out run', () => {
         { type: 'RunRequested', data: { run: 'heldOutTrain', purpose: 'heldOut' } },
       )
       .state((state) => expect(state.phase).to.equal('measuring'));
-    given(...bothMeasured)
+    given(...measuredOnBothSides)
       .when(conclude)
       .thenYields({ type: 'ScoreComputed' }, { type: 'AttributionDecided' }, { type: 'SubmissionCompleted' });
   });
@@ -151,7 +151,7 @@ describe('A held-out run', () => {
   });
 
   it('that was measured makes penalty and tie-break of the score', () => {
-    const score = scoreIn(given(...bothMeasured).when(conclude).events);
+    const score = scoreIn(given(...measuredOnBothSides).when(conclude).events);
     expect(score).to.include({ heldOut: 'measured', penalty: 1, deltaBpb: 4, heldOutBpb: 2.7 });
     expect(score.finalScore).to.equal(score.base + score.tieBreak);
     expect(score.tieBreak).to.be.greaterThan(0);
@@ -187,7 +187,7 @@ describe('A held-out run', () => {
     given(...exporting)
       .when(concludeWith(every))
       .thenYields({ type: 'RunRequested', data: { run: 'heldOut' } }, { type: 'RunRequested' });
-    given(...bothMeasured)
+    given(...measuredOnBothSides)
       .when(concludeWith(every))
       .thenYields({ type: 'RunRequested', data: { purpose: 'rerun', rule: 'champion' } });
     const fell = given(...valMeasured).when(recordOutcome('heldOutTrain', 1, crashOutcome)).events;

@@ -255,6 +255,13 @@ export const exporting: readonly SubmissionEvent[] = [
   fact('AttemptCompleted', { ...attemptCompleted('score', 1).data, state: exportedState }),
   runConcluded('score'),
 ];
+export const measuredOnBothSides: readonly SubmissionEvent[] = [
+  ...exporting,
+  ...[runRequested('heldOut', 'heldOut'), runRequested('heldOutTrain', 'heldOut')],
+  ...[attemptStarted('heldOut', 1), attemptStarted('heldOutTrain', 1)],
+  ...[heldOutMeasured('heldOut', 1), runConcluded('heldOut')],
+  ...[heldOutMeasured('heldOutTrain', 1, 'train'), runConcluded('heldOutTrain')],
+];
 export const completed: readonly SubmissionEvent[] = [
   ...scoring,
   fact('ScoreComputed', { run: 'score', score: scoreOf(measurement), policyVersion: 1 }),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HostConfig } from 'dockerode';
-import { attemptLabels, attemptNames } from '../../executor/attempt-names.ts';
+import { attemptLabels, attemptNames, seats } from '../../executor/attempt-names.ts';
 import {
   attemptVolumes,
   contestantOptions,
@@ -91,6 +91,27 @@ describe('container options', () => {
       ({ Target, ReadOnly }) => `${Target} ${ReadOnly ? 'ro' : 'rw'}`,
     );
     expect(mounts).to.deep.equal(['/attempt rw', '/channel rw', '/data ro', '/tokenizers ro']);
+  });
+
+  it('give each contestant of a held-out attempt a channel that no other one sees', () => {
+    const seated = { ...plan, heldOutSeats: seats, dataDir: '/srv/val' };
+    const channels = seats.map((seat) => attemptNames(scope, seat).channelVolume);
+    expect(new Set(channels).size).to.equal(3);
+    const referee = refereeOptions(seated);
+    const mounts = (referee.HostConfig?.Mounts ?? []).map(({ Source, Target }) => [Source, Target]);
+    expect(mounts.slice(1, 4)).to.deep.equal(channels.map((volume, seat) => [volume, `/channel/${seat}`]));
+    expect(mounts).to.deep.include(['/srv/val', '/data']).and.to.have.length(6);
+    expect(referee.Cmd?.join(' ')).to.equal('python3 -P -s -B -m prism_runner heldout');
+    for (const seat of seats) {
+      const options = contestantOptions(seated, seat);
+      expect(options.name).to.equal(attemptNames(scope, seat).contestant);
+      const own = options.HostConfig?.Mounts?.map(({ Source, Target, ReadOnly }) => [Source, Target, ReadOnly]);
+      expect(own).to.deep.equal([[channels[seat], '/channel', true]]);
+      expect(options.Cmd).to.deep.equal(contestantOptions(plan).Cmd);
+    }
+    expect(attemptVolumes(seated).map(({ Name }) => Name))
+      .to.include.members(channels)
+      .and.to.have.length(4);
   });
 
   it('launch exactly what the contract says', () => {

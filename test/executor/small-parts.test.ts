@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
@@ -14,6 +14,8 @@ import { buildRunSpec, forcedSeed } from '../../executor/run-spec.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { contract } from '../domain/submission-examples.ts';
 import { spec } from './run-examples.ts';
+
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe('the run spec', () => {
   const secret = Buffer.from('a season');
@@ -129,6 +131,46 @@ describe('archives', () => {
     broken.push(whole.subarray(0, 2_000));
     setImmediate(() => broken.destroy());
     expect(await readOutputs(broken).catch((error: Error) => error.message)).to.include('broke off');
+  });
+});
+
+describe('an exported state', () => {
+  const bytes = Buffer.alloc(300_000, 7);
+  const stored = { bytes: bytes.byteLength, open: async () => Readable.from([bytes]) };
+  const keeperOf = (mostBytes: number) => {
+    const blobs = memoryBlobs();
+    return { blobs, mostBytes, put: (content: Readable) => blobs.put(content) };
+  };
+  const outputs = async (keeper: ReturnType<typeof keeperOf> | null) => {
+    const tar = await tarOf([
+      { name: 'out/record.json', content: Buffer.from('{}') },
+      { name: 'out/state.safetensors', content: stored },
+    ]);
+    return readOutputs(Readable.from([Buffer.from(tar)]), keeper);
+  };
+
+  it('goes from the referee into the blobs without being held, where somebody asks for it', async () => {
+    const keeper = keeperOf(bytes.byteLength);
+    const { state, record } = await outputs(keeper);
+    expect(state).to.include({ bytes: bytes.byteLength, sha256: digestOf(bytes) });
+    expect(await buffer(await keeper.blobs.open(state?.sha256 ?? ''))).to.deep.equal(bytes);
+    expect(record).to.have.length(2);
+    expect((await outputs(null)).state).to.equal(null);
+  });
+
+  it('is refused above its limit', async () => {
+    const name = await outputs(keeperOf(bytes.byteLength - 1)).catch((error: Error) => error.name);
+    expect(name).to.equal('UnexpectedArchiveError');
+  });
+
+  it('goes to a held-out referee beside its other inputs, or ends the tar with its own error', async () => {
+    const tar = await buffer(inputArchive(spec, Buffer.from('bundle'), stored));
+    expect(tar.includes('in/state.safetensors') && tar.includes(bytes)).to.equal(true);
+    const broken = { ...stored, open: () => Promise.reject(new Error('corrupt')) };
+    const ended = await buffer(inputArchive(spec, Buffer.from('bundle'), broken)).catch(
+      (error: Error) => error.message,
+    );
+    expect(ended).to.equal('corrupt');
   });
 });
 
