@@ -33,6 +33,16 @@ export const scoreAnswer = z.looseObject({
 });
 export type ScoreAnswer = z.infer<typeof scoreAnswer>;
 
+/** What became of the state that a run ended in. Bits per raw byte; null where nothing was measured. */
+export const heldOutAnswer = z.looseObject({
+  outcome: z.enum(['off', 'measured', 'failed', 'unmeasured']),
+  delta_bpb: z.number().nullable(),
+  delta_standard_error_bpb: z.number().nullable(),
+  gap_bpb: z.number().nullable(),
+  gap_standard_error_bpb: z.number().nullable(),
+});
+export type HeldOutAnswer = z.infer<typeof heldOutAnswer>;
+
 export const eventsAnswer = z.looseObject({
   events: z.array(
     z.looseObject({ type: z.string(), recorded_at: z.string(), data: z.record(z.string(), z.unknown()) }),

@@ -17,7 +17,7 @@ const readySchema = z.looseObject({
   runnerDigest: z.string(),
   imageId: z.string(),
   dataDir: z.string(),
-  dataDigests: z.looseObject({ train: z.string() }),
+  dataDigests: z.looseObject({ train: z.string(), val: z.string() }),
   tokenizersDir: z.string(),
   tokenizersDigest: z.string(),
 });
@@ -54,6 +54,8 @@ export async function prepareRuntime(config: Config): Promise<Runtime> {
       ...{ imageId, runnerDigest, tokenizersDir, tokenizersDigest },
       dataDir: join(ready.dataDir, 'train'),
       dataDigest: ready.dataDigests.train,
+      valDir: join(ready.dataDir, 'val'),
+      valDigest: ready.dataDigests.val,
     },
     seasonSecret: Buffer.from(config.seasonSecret ?? demoSeasonSecret, 'hex'),
     cutSecret: await cutSecretOf(config),

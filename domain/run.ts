@@ -1,6 +1,7 @@
 import type { Examination } from './integrity/examination.ts';
 import type { BlobReference } from './ports/blobs.ts';
-import type { FailureVerdict, Measurement, RevealedKeys } from './submission/events.ts';
+import type { HeldOutMeasurement } from './scoring/held-out.ts';
+import type { FailureVerdict, Measurement, RevealedKeys, SeedAudit } from './submission/events.ts';
 
 /** What an attempt came to, whose fault first. Only `infrastructureFault` is tried again. */
 export type RunOutcome =
@@ -12,6 +13,15 @@ export type RunOutcome =
       readonly measurement: Measurement;
       readonly examination: Examination | null;
       readonly keys: RevealedKeys | null;
+      readonly state: BlobReference | null;
+      readonly seedAudit: SeedAudit | null;
+      readonly runnerDigest: string;
+      readonly platform: string;
+    }
+  | {
+      readonly kind: 'heldOutMeasured';
+      readonly result: BlobReference;
+      readonly measurement: HeldOutMeasurement;
       readonly runnerDigest: string;
       readonly platform: string;
     }

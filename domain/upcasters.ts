@@ -35,31 +35,46 @@ const withoutNodes: Upcast = ({ findings, ...data }) => ({
   findings: (findings as readonly JsonObject[]).map((finding) => ({ ...finding, node: null, excerptHash: null })),
 });
 
+/** Measured before states were exported and models audited. */
+const withoutState: Upcast = (data) => ({ ...data, state: null, seedAudit: null });
+
+/** Scored before there was a held-out measure. */
+const withoutHeldOut: Upcast = ({ score, ...data }) => ({
+  ...data,
+  score: {
+    ...(score as JsonObject),
+    ...{ heldOut: 'off', heldOutBpb: null, deltaBpb: null, deltaStandardErrorBpb: null },
+    ...{ gapBpb: null, gapStandardErrorBpb: null },
+  },
+});
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
  * written.
  */
 export const upcasters: Upcasters = {
-  AttemptCompleted: [withoutCuts],
+  AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   GateFailed: [withoutNodes],
   GatePassed: [(data) => ({ ...data, findings: [] })],
   RunConcluded: [(data) => ({ ...data, verdict: null })],
-  ScoreComputed: [withoutUncertainty],
-  ScoreRecomputed: [withoutUncertainty],
+  ScoreComputed: [withoutUncertainty, withoutHeldOut],
+  ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
   /** Policies from before reruns asked for none. */
   PolicyActivated: [
     ({ policy, ...data }) => ({
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
     }),
-    // The gates after the contract could only be off, and no rule was in force.
+    // The gates after the contract could only be off, no rule was in force, and no state was measured on held-out text.
     ({ policy, ...data }) => ({
       ...data,
       policy: {
         ...(policy as JsonObject),
         gates: { static: 'off', parameters: 'off', distributed: 'off', duplicate: 'off', llm: 'off' },
         staticRules: { importRoots: [], off: [] },
+        heldOut: { mode: 'off' },
+        seedAudit: 'off',
       },
     }),
   ],

@@ -1,7 +1,10 @@
 /** Tars that go into and come out of a referee's private volume. Nothing here touches the host's file system. */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { extract, type Header, pack } from 'tar-stream';
+import { pipeline } from 'node:stream/promises';
+import { extract, type Header, type Pack, pack } from 'tar-stream';
+import type { BlobReference } from '../domain/ports/blobs.ts';
+import { heldOutLimitBytes } from './held-out-result.ts';
 import type { RefereeFiles } from './read-run-files.ts';
 import { cutsLimitBytes } from './run-cuts.ts';
 import { manifestLimitBytes } from './run-manifest.ts';
@@ -13,27 +16,43 @@ export const outputFolder = '/attempt/out';
 
 const refereeOwned = { uid: 10_001, gid: 10_001 };
 
-type Entry = { readonly name: string; readonly content: Uint8Array | null };
+/** A file too large to be held: it is read when its turn comes. */
+export type StoredFile = { readonly bytes: number; open(): Promise<Readable> };
+type Entry = { readonly name: string; readonly content: Uint8Array | StoredFile | null };
 
-/** The referee's inputs, and the folder for its outputs, which it owns. */
-export function inputArchive(spec: RunSpec, bundle: Uint8Array): Promise<Uint8Array> {
-  return tarOf([
+/** The referee's inputs, and the folder for its outputs, which it owns. `state` is what a held-out run asks about. */
+export function inputArchive(spec: RunSpec, bundle: Uint8Array, state: StoredFile | null = null): Readable {
+  return tarStream([
     { name: 'in', content: null },
     { name: 'out', content: null },
     { name: 'in/spec.json', content: Buffer.from(JSON.stringify(spec)) },
     { name: 'in/bundle', content: bundle },
+    ...(state === null ? [] : [{ name: `in/${stateName}`, content: state }]),
   ]);
 }
 
-/** Files are read-only for everybody, folders writable for the referee. */
-export async function tarOf(entries: readonly Entry[]): Promise<Uint8Array> {
+export function tarOf(entries: readonly Entry[]): Promise<Uint8Array> {
+  return buffer(tarStream(entries));
+}
+
+/** Files are read-only for everybody, folders writable for the referee. Ends with the error of a file that can't be read. */
+function tarStream(entries: readonly Entry[]): Readable {
   const tar = pack();
+  fill(tar, entries).catch((error: Error) => tar.destroy(error));
+  return Readable.from(tar);
+}
+
+async function fill(tar: Pack, entries: readonly Entry[]): Promise<void> {
   for (const { name, content } of entries) {
     if (content === null) tar.entry({ name, type: 'directory', mode: 0o755, ...refereeOwned });
-    else tar.entry({ name, mode: 0o444, size: content.byteLength, ...refereeOwned }, Buffer.from(content));
+    else if (content instanceof Uint8Array) {
+      tar.entry({ name, mode: 0o444, size: content.byteLength, ...refereeOwned }, Buffer.from(content));
+    } else {
+      const file = await content.open();
+      await pipeline(file, tar.entry({ name, mode: 0o444, size: content.bytes, ...refereeOwned }));
+    }
   }
   tar.finalize();
-  return buffer(Readable.from(tar));
 }
 
 /** A tar that holds what it should not; the referee's volume can't be trusted any more. */
@@ -44,26 +63,46 @@ export class UnexpectedArchiveError extends Error {
 const recordName = 'record.json';
 const cutsName = 'cuts.json';
 const manifestName = 'prism_run_manifest.v2.json';
+const stateName = 'state.safetensors';
+const heldOutName = 'heldout.json';
 const outputLimits: Readonly<Record<string, number>> = {
   [recordName]: recordLimitBytes,
   [cutsName]: cutsLimitBytes,
   [manifestName]: manifestLimitBytes,
 };
 
+/** Where an exported state goes while it is read. */
+export type StateKeeper = { readonly mostBytes: number; put(content: Readable): Promise<BlobReference> };
+
 /**
  * Reads the files by their fixed names. Links, devices and files over their limit are refused
  * (`UnexpectedArchiveError`); other plain files, such as an unfinished temporary one, are passed over.
  */
-export async function readOutputs(tar: Readable): Promise<RefereeFiles> {
-  const files = await readEntries(tar, outputLimits);
+export async function readOutputs(
+  tar: Readable,
+  keeper: StateKeeper | null = null,
+): Promise<RefereeFiles & { readonly state: BlobReference | null }> {
+  let state: BlobReference | null = null;
+  const limits = keeper === null ? outputLimits : { ...outputLimits, [stateName]: keeper.mostBytes };
+  const files = await readEntries(tar, limits, async (name, content) => {
+    if (name !== stateName || keeper === null) return false;
+    state = await keeper.put(content);
+    return true;
+  });
   const read = (name: string) => files.get(name) ?? null;
-  return { record: read(recordName), cuts: read(cutsName), manifest: read(manifestName) };
+  return { record: read(recordName), cuts: read(cutsName), manifest: read(manifestName), state };
 }
 
-/** Plain files of a tar by their last path component, as far as `limits` names them. */
+/** The one document of a held-out attempt, as `readOutputs` reads. */
+export async function readHeldOutDocument(tar: Readable): Promise<Uint8Array | null> {
+  return (await readEntries(tar, { [heldOutName]: heldOutLimitBytes })).get(heldOutName) ?? null;
+}
+
+/** Plain files of a tar by their last path component, as far as `limits` names them and `take` doesn't take them away. */
 export async function readEntries(
   tar: Readable,
   limits: Readonly<Record<string, number>>,
+  take: (name: string, content: Readable) => Promise<boolean> = async () => false,
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   const entries = extract();
@@ -76,7 +115,10 @@ export async function readEntries(
   for await (const entry of entries) {
     const name = checkedName(entry.header, limits);
     if (name === null) entry.resume();
-    else files.set(name, await buffer(entry));
+    else {
+      const content = Readable.from(entry);
+      if (!(await take(name, content))) files.set(name, await buffer(content));
+    }
   }
   return files;
 }

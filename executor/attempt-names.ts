@@ -20,16 +20,21 @@ export type AttemptNames = {
   readonly channelVolume: string;
 };
 
+/** The contestants of a held-out attempt come one after the other, each to a seat of its own; any other attempt has the first. */
+export const seats = [0, 1, 2] as const;
+export type Seat = (typeof seats)[number];
+
 /** The same attempt has the same names after a restart: that is what makes adoption possible. */
-export function attemptNames(scope: AttemptScope): AttemptNames {
+export function attemptNames(scope: AttemptScope, seat: Seat = 0): AttemptNames {
   const { submissionId, run, attempt, fencingToken } = scope.key;
   const id = deriveId('containers', scope.instance, scope.slot, submissionId, run, attempt, fencingToken);
+  const suffix = seat === 0 ? '' : `-${seat}`;
   return {
     id,
     referee: `prism-${id}-referee`,
-    contestant: `prism-${id}-contestant`,
+    contestant: `prism-${id}-contestant${suffix}`,
     attemptVolume: `prism-${id}-attempt`,
-    channelVolume: `prism-${id}-channel`,
+    channelVolume: `prism-${id}-channel${suffix}`,
   };
 }
 

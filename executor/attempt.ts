@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream';
+import type { BlobReference } from '../domain/ports/blobs.ts';
 import type { RevealedKeys } from '../domain/submission/events.ts';
-import { outputFolder, readOutputs, UnexpectedArchiveError } from './attempt-archive.ts';
+import { outputFolder, readOutputs, type StateKeeper, UnexpectedArchiveError } from './attempt-archive.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { PairPlan } from './container-options.ts';
 import { openPair } from './container-pair.ts';
+import type { HeldOutMeasured } from './held-out-result.ts';
 import { classify, type ManifestReading, type Verdict } from './outcome.ts';
 import {
   type Examining,
@@ -13,15 +15,15 @@ import {
   readRunFiles,
 } from './read-run-files.ts';
 import type { RunSpec } from './run-spec.ts';
-import { type Observed, type SupervisionPlan, supervise } from './supervise.ts';
+import { supervise } from './supervise.ts';
+import type { Observed, SupervisionPlan } from './watching.ts';
 
-/** Everything that one execution of a run needs. */
-export type AttemptPlan = {
+/** What every execution of a run needs. */
+export type PlannedAttempt = {
   readonly pair: PairPlan;
   readonly spec: RunSpec;
   /** The bundle in canonical form. */
   readonly bundle: Uint8Array;
-  readonly examining: Examining;
   readonly supervision: Omit<SupervisionPlan, 'signal'>;
   readonly previousRefereeDeaths: number;
   readonly hasPolicyMemory: boolean;
@@ -29,10 +31,20 @@ export type AttemptPlan = {
   readonly engineInterrupted: boolean;
 };
 
+/** A run that trains: it is scored, or it repeats the one that was. */
+export type AttemptPlan = PlannedAttempt & {
+  readonly kind: 'training';
+  readonly examining: Examining;
+  /** Where the exported state goes; null where nobody asks for it. */
+  readonly keeper: StateKeeper | null;
+};
+
 export type AttemptResult = {
   readonly verdict: Verdict;
   /** Of a completed run. */
   readonly measured: Measured | null;
+  /** Of a completed held-out run; `manifest` is then its document. */
+  readonly heldOut: HeldOutMeasured | null;
   readonly record: Uint8Array | null;
   readonly cuts: Uint8Array | null;
   readonly manifest: Uint8Array | null;
@@ -54,20 +66,20 @@ export async function runAttempt(
 ): Promise<AttemptResult> {
   const pair = await openPair(engine, plan.pair, plan, signal);
   const observed = await supervise(engine, pair, { ...plan.supervision, signal });
-  const files = await collect(engine, pair.names.referee);
+  const files = await collect(engine, pair.names.referee, plan.keeper);
   return judge(plan, observed, files);
 }
 
-const noFiles: RefereeFiles = { record: null, cuts: null, manifest: null };
+const noFiles = { record: null, cuts: null, manifest: null, state: null };
 
-type Collected = RefereeFiles & { readonly problem: string | null };
+type Collected = RefereeFiles & { readonly state: BlobReference | null; readonly problem: string | null };
 
 /** Reads the stopped referee's output. A volume with surprises in it is a problem of ours, not an exception. */
-async function collect(engine: ContainerEngine, referee: string): Promise<Collected> {
+async function collect(engine: ContainerEngine, referee: string, keeper: StateKeeper | null): Promise<Collected> {
   const tar: Readable | null = await engine.readArchive(referee, outputFolder);
   if (tar === null) return { ...noFiles, problem: null };
   try {
-    return { ...(await readOutputs(tar)), problem: null };
+    return { ...(await readOutputs(tar, keeper)), problem: null };
   } catch (error) {
     if (!(error instanceof UnexpectedArchiveError)) throw error;
     return { ...noFiles, problem: error.message };
@@ -80,11 +92,11 @@ function judge(plan: AttemptPlan, observed: Observed, files: Collected): Attempt
   const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted, spec } = plan;
   const verdict = classify({ ...facts, manifest: reading, previousRefereeDeaths, hasPolicyMemory, engineInterrupted });
   const { record, cuts, manifest } = files;
-  return { verdict, measured, record, cuts, manifest, keys: keysOf(spec), log };
+  return { verdict, measured, heldOut: null, record, cuts, manifest, keys: keysOf(spec), log };
 }
 
-function readFiles({ spec, examining }: AttemptPlan, { problem, ...files }: Collected): ManifestResult {
-  if (problem === null) return readRunFiles(files, spec, examining);
+function readFiles({ spec, examining }: AttemptPlan, { problem, state, ...files }: Collected): ManifestResult {
+  if (problem === null) return readRunFiles(files, spec, examining, state);
   const reading: ManifestReading = { kind: 'invalid', problem };
   return { reading, measured: null };
 }

@@ -29,9 +29,9 @@ export type ContainerEngine = {
   ensureContainer(options: ContainerCreateOptions): Promise<void>;
   /**
    * Unpacks a tar into a folder of a writable volume; the container need not run. Nothing where there is no such
-   * container.
+   * container. Rejects with the error of a stream that breaks off.
    */
-  putArchive(name: string, folder: string, tar: Uint8Array): Promise<void>;
+  putArchive(name: string, folder: string, tar: Uint8Array | Readable): Promise<void>;
   /** A tar of a file or folder; null where it isn't there. */
   readArchive(name: string, path: string): Promise<Readable | null>;
   pathExists(name: string, path: string): Promise<boolean>;

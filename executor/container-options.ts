@@ -7,12 +7,12 @@
  */
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import {
-  type AttemptNames,
   type AttemptScope,
   attemptLabels,
   attemptNames,
   instanceLabel,
   roleLabel,
+  type Seat,
 } from './attempt-names.ts';
 
 const mebibyte = 2 ** 20;
@@ -37,9 +37,10 @@ const torchrun = [
 ];
 
 /** What runs in each container (PROTOCOL.md §1). Tests put programs of their own in its place. */
-export type LaunchCommands = { readonly referee: readonly string[]; readonly contestant: readonly string[] };
+export type LaunchCommands = Readonly<Record<'referee' | 'heldOutReferee' | 'contestant', readonly string[]>>;
 export const launchCommands: LaunchCommands = {
   referee: [...python, '-m', 'prism_runner', 'referee'],
+  heldOutReferee: [...python, '-m', 'prism_runner', 'heldout'],
   contestant: [...python, ...torchrun, '-m', 'prism_runner', 'contestant'],
 };
 export const inspectorCommand: readonly string[] = [...python, '-m', 'prism_runner', 'inspector'];
@@ -49,6 +50,8 @@ export type PairPlan = {
   readonly scope: AttemptScope;
   readonly imageId: string;
   readonly commands: LaunchCommands;
+  /** Where the contestants of a held-out attempt sit down, one after the other; null in any other attempt, which has one. */
+  readonly heldOutSeats: readonly Seat[] | null;
   readonly deadlineAt: string;
   /** CPU set shared by both: they take turns. */
   readonly cpuset: string;
@@ -58,7 +61,7 @@ export type PairPlan = {
   readonly artifactsBytes: number;
   readonly device: string;
   readonly deviceClass: 'cpu' | 'gpu';
-  /** Folders on the engine's host. */
+  /** Folders on the engine's host. `dataDir` is one split: nobody holds two. */
   readonly dataDir: string;
   readonly tokenizersDir: string;
   /** OCI runtime where it isn't the engine's default (`runsc`). */
@@ -133,7 +136,7 @@ export function refereeOptions(plan: PairPlan): ContainerCreateOptions {
     name: names.referee,
     Image: plan.imageId,
     User: refereeUser, // Not the contestant's: neither could touch the other's files even if they met.
-    Cmd: [...plan.commands.referee],
+    Cmd: [...(plan.heldOutSeats === null ? plan.commands.referee : plan.commands.heldOutReferee)],
     Env: threadEnvironment(plan.threads),
     Labels: attemptLabels(plan.scope, 'referee', plan.deadlineAt),
     HostConfig: {
@@ -146,7 +149,7 @@ export function refereeOptions(plan: PairPlan): ContainerCreateOptions {
       Tmpfs: { '/tmp': tmpfs(16 * mebibyte, 10_001) },
       Mounts: [
         volume(names.attemptVolume, '/attempt', false),
-        volume(names.channelVolume, '/channel', false),
+        ...channelMounts(plan),
         readOnlyFolder(plan.dataDir, '/data'),
         readOnlyFolder(plan.tokenizersDir, '/tokenizers'),
       ],
@@ -154,8 +157,14 @@ export function refereeOptions(plan: PairPlan): ContainerCreateOptions {
   };
 }
 
-export function contestantOptions(plan: PairPlan): ContainerCreateOptions {
-  const names = attemptNames(plan.scope);
+/** A contestant that has left may still wait for the next one's place: each has a channel that no other one sees. */
+function channelMounts({ scope, heldOutSeats }: PairPlan) {
+  if (heldOutSeats === null) return [volume(attemptNames(scope).channelVolume, '/channel', false)];
+  return heldOutSeats.map((seat) => volume(attemptNames(scope, seat).channelVolume, `/channel/${seat}`, false));
+}
+
+export function contestantOptions(plan: PairPlan, seat: Seat = 0): ContainerCreateOptions {
+  const names = attemptNames(plan.scope, seat);
   const limits = { memoryBytes: plan.memoryBytes, pids: plan.pids, openFiles: 1_024, fileBytes: plan.artifactsBytes };
   return {
     name: names.contestant,
@@ -163,7 +172,7 @@ export function contestantOptions(plan: PairPlan): ContainerCreateOptions {
     User: contestantUser,
     Cmd: [...plan.commands.contestant],
     Env: [...threadEnvironment(plan.threads), 'MASTER_ADDR=127.0.0.1'],
-    Labels: attemptLabels(plan.scope, 'contestant', plan.deadlineAt),
+    Labels: attemptLabels(plan.scope, seat === 0 ? 'contestant' : `contestant-${seat}`, plan.deadlineAt),
     HostConfig: {
       ...confinement(limits, plan.runtime),
       ...slotShare(plan),
@@ -211,24 +220,27 @@ export function inspectorOptions(plan: {
 }
 
 /**
- * The two volumes of an attempt. The channel is a capped tmpfs that holds one socket; the other one must outlive its
+ * The volumes of an attempt. A channel is a capped tmpfs that holds one socket; the other one must outlive its
  * container.
  */
-export function attemptVolumes(scope: AttemptScope, deadlineAt: string) {
-  const names: AttemptNames = attemptNames(scope);
+export function attemptVolumes({
+  scope,
+  deadlineAt,
+  heldOutSeats,
+}: Pick<PairPlan, 'scope' | 'deadlineAt' | 'heldOutSeats'>) {
   const channel = 'size=1m,mode=0755,uid=10001,gid=10001,noexec,nosuid,nodev';
   return [
     {
-      Name: names.attemptVolume,
+      Name: attemptNames(scope).attemptVolume,
       Driver: 'local',
       Labels: attemptLabels(scope, 'attemptVolume', deadlineAt),
       DriverOpts: {},
     },
-    {
-      Name: names.channelVolume,
+    ...(heldOutSeats ?? [0]).map((seat: Seat) => ({
+      Name: attemptNames(scope, seat).channelVolume,
       Driver: 'local',
       Labels: attemptLabels(scope, 'channelVolume', deadlineAt),
       DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: channel },
-    },
+    })),
   ];
 }

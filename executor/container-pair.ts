@@ -5,12 +5,13 @@
  * service left half-made is finished. Only one thing starts over: a referee that has ended before its contestant was
  * ever started.
  */
-import { attemptFolder, inputArchive } from './attempt-archive.ts';
-import { type AttemptNames, type AttemptScope, attemptNames } from './attempt-names.ts';
+import { attemptFolder, inputArchive, type StoredFile } from './attempt-archive.ts';
+import { type AttemptNames, type AttemptScope, attemptNames, seats } from './attempt-names.ts';
 import { attemptCgroup, removeCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine, ContainerStatus } from './container-engine.ts';
 import { attemptVolumes, contestantOptions, type PairPlan, refereeOptions } from './container-options.ts';
-import type { RunSpec } from './run-spec.ts';
+import type { HeldOutRunSpec, RunSpec } from './run-spec.ts';
+import type { Seated } from './supervise-in-turn.ts';
 
 export type Pair = {
   readonly names: AttemptNames;
@@ -32,12 +33,34 @@ export async function openPair(
   const found = await findPair(engine, names);
   if (found.wasAdopted && !hasUnusedReferee(found)) return found;
   if (found.wasAdopted) await clearPair(engine, plan.scope, plan.cgroupParent);
-  for (const volume of attemptVolumes(plan.scope, plan.deadlineAt)) await engine.ensureVolume(volume);
+  for (const volume of attemptVolumes(plan)) await engine.ensureVolume(volume);
   await engine.ensureContainer(refereeOptions(plan));
   await engine.ensureContainer(contestantOptions(plan));
-  await engine.putArchive(names.referee, attemptFolder, await inputArchive(inputs.spec, inputs.bundle));
+  await engine.putArchive(names.referee, attemptFolder, inputArchive(inputs.spec, inputs.bundle));
   signal.throwIfAborted();
   return findPair(engine, names);
+}
+
+/**
+ * Everything that a held-out attempt needs, made anew: fresh contestants say the same again, and nothing has to be told about how
+ * far earlier ones were.
+ */
+export async function openSeats(
+  engine: ContainerEngine,
+  plan: PairPlan,
+  inputs: { readonly spec: HeldOutRunSpec; readonly bundle: Uint8Array; readonly state: StoredFile },
+  signal: AbortSignal,
+): Promise<Seated> {
+  await clearPair(engine, plan.scope, plan.cgroupParent);
+  for (const volume of attemptVolumes(plan)) await engine.ensureVolume(volume);
+  await engine.ensureContainer(refereeOptions(plan));
+  const [first, ...others] = plan.heldOutSeats ?? [];
+  if (first === undefined) throw new Error('a held-out attempt has a seat at least');
+  for (const seat of [first, ...others]) await engine.ensureContainer(contestantOptions(plan, seat));
+  const { referee } = attemptNames(plan.scope);
+  await engine.putArchive(referee, attemptFolder, inputArchive(inputs.spec, inputs.bundle, inputs.state));
+  signal.throwIfAborted();
+  return [attemptNames(plan.scope, first), ...others.map((seat) => attemptNames(plan.scope, seat))];
 }
 
 async function findPair(engine: ContainerEngine, names: AttemptNames): Promise<Pair> {
@@ -57,8 +80,11 @@ export async function clearPair(
   scope: AttemptScope,
   cgroupParent: string | null,
 ): Promise<void> {
-  const names = attemptNames(scope);
-  await Promise.all([engine.removeContainer(names.contestant), engine.removeContainer(names.referee)]);
-  await Promise.all([engine.removeVolume(names.channelVolume), engine.removeVolume(names.attemptVolume)]);
-  if (cgroupParent !== null) await removeCgroup(attemptCgroup(names.id));
+  const { id, referee, attemptVolume } = attemptNames(scope);
+  const seated = seats.map((seat) => attemptNames(scope, seat));
+  const containers = [...seated.map(({ contestant }) => contestant), referee];
+  await Promise.all(containers.map((name) => engine.removeContainer(name)));
+  const volumes = [...seated.map(({ channelVolume }) => channelVolume), attemptVolume];
+  await Promise.all(volumes.map((name) => engine.removeVolume(name)));
+  if (cgroupParent !== null) await removeCgroup(attemptCgroup(id));
 }

@@ -7,6 +7,8 @@ import { EngineUnavailableError, statusOf, toEngineError } from './engine-errors
 
 /** An engine that doesn't answer a plain question in this time is as good as gone. */
 const answerLimitMs = 60_000;
+/** An exported state is written in this time, or the engine is as good as gone, too. */
+const archiveLimitMs = 600_000;
 
 /**
  * How often an exit is asked for beside `wait`. NOTE: when the engine dies during a `wait`, docker-modem never settles
@@ -33,7 +35,7 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       await ask(`create ${options.name}`, () => docker.createContainer(options), [409]);
     },
     async putArchive(name, folder, tar) {
-      await ask(`write into ${name}`, () => container(name).putArchive(Buffer.from(tar), { path: folder }), [404]);
+      await write(container(name), folder, tar);
     },
     async readArchive(name, path) {
       const stream = await ask(`read ${path} of ${name}`, () => container(name).getArchive({ path }), [404]);
@@ -93,15 +95,29 @@ export function dockerEngine(docker: Docker): ContainerEngine {
 
 function ignore(): void {}
 
+/** A stream that breaks off ends the request with its own error, which says nothing about the engine. */
+async function write(container: Docker.Container, path: string, tar: Uint8Array | Readable): Promise<void> {
+  const broken = new AbortController();
+  if (!(tar instanceof Uint8Array)) tar.once('error', (error) => broken.abort(error));
+  const content = tar instanceof Uint8Array ? Buffer.from(tar) : tar;
+  const options = { path, abortSignal: broken.signal };
+  try {
+    await ask(`write into ${container.id}`, () => container.putArchive(content, options), [404], archiveLimitMs);
+  } catch (error) {
+    throw broken.signal.aborted ? broken.signal.reason : error;
+  }
+}
+
 /** One question, with a limit. `expected` statuses are an answer too: null. */
 async function ask<Answer>(
   what: string,
   question: () => Promise<Answer>,
   expected: readonly number[],
+  limitMs = answerLimitMs,
 ): Promise<Answer | null> {
   const limit = new AbortController();
-  const tooLate = delay(answerLimitMs, undefined, { signal: limit.signal }).then(() => {
-    throw new EngineUnavailableError(`The engine did not answer in ${answerLimitMs} ms: ${what}`);
+  const tooLate = delay(limitMs, undefined, { signal: limit.signal }).then(() => {
+    throw new EngineUnavailableError(`The engine did not answer in ${limitMs} ms: ${what}`);
   });
   tooLate.catch(ignore);
   try {

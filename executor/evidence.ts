@@ -23,13 +23,18 @@ export async function toRecordable(result: AttemptResult, blobs: Pick<Blobs, 'pu
 }
 
 async function toOutcome(
-  { verdict, measured, record, cuts, manifest, keys, log }: AttemptResult,
+  { verdict, measured, heldOut, record, cuts, manifest, keys, log }: AttemptResult,
   store: (bytes: Uint8Array | null) => Promise<BlobReference | null>,
 ): Promise<RunOutcome> {
   if (verdict.kind === 'infrastructureFault') return { ...verdict, log: await store(log) };
   if (verdict.kind !== 'completed') {
     const evidence = verdict.verdict === 'causality' ? await store(cuts) : null;
     return { ...verdict, log: await store(log), manifest: await store(manifest), cuts: evidence, keys };
+  }
+  if (heldOut !== null) {
+    const result = await store(manifest);
+    if (result === null) throw new Error('a held-out attempt that has measured has a result');
+    return { kind: 'heldOutMeasured', result, ...heldOut };
   }
   const stored = { record: await store(record), cuts: await store(cuts), manifest: await store(manifest) };
   if (stored.record === null || stored.manifest === null || measured === null) {
@@ -43,7 +48,7 @@ async function toOutcome(
 export function faultResult(reason: string, message: string): AttemptResult {
   return {
     verdict: { kind: 'infrastructureFault', reason, message },
-    measured: null,
+    ...{ measured: null, heldOut: null },
     ...{ record: null, cuts: null, manifest: null, keys: null },
     log: new Uint8Array(),
   };

@@ -25,9 +25,10 @@ const victims: Readonly<Record<KillIntent, readonly ('referee' | 'contestant')[]
   leaseEnded: ['contestant', 'referee'],
 };
 
+/** `names`: the referee, and the contestant whose turn it is. */
 export function killSwitch(
   engine: ContainerEngine,
-  names: AttemptNames,
+  names: () => AttemptNames,
   noted: KillIntent | null,
   beforeKill: () => Promise<void>,
 ): KillSwitch {
@@ -41,10 +42,10 @@ export function killSwitch(
   async function pull(intent: KillIntent): Promise<void> {
     if (current === null) {
       current = intent;
-      await writeKillIntent(engine, names.referee, intent);
+      await writeKillIntent(engine, names().referee, intent);
     }
     await beforeKill();
-    await Promise.all(victims[intent].map((victim) => engine.kill(names[victim])));
+    await Promise.all(victims[intent].map((victim) => engine.kill(names()[victim])));
   }
 
   return { intent: () => current, pull, pullSoon: (intent) => void pull(intent).catch(fail), failed };

@@ -1,30 +1,32 @@
-import { buffer } from 'node:stream/consumers';
 import { canonicalBundle } from '../domain/bundle.ts';
 import type { CommandHandler } from '../domain/handle-command.ts';
-import { limitsOf, rerunDensity } from '../domain/integrity/rerun-plan.ts';
+import { rerunDensity } from '../domain/integrity/rerun-plan.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
 import type { Heartbeat } from '../domain/ports/heartbeats.ts';
+import type { HeldOutSide } from '../domain/scoring/held-out.ts';
 import type { SubmissionCommand } from '../domain/submission/commands.ts';
 import { type SubmissionEvent, submissionStream } from '../domain/submission/events.ts';
+import { contestantsOn, heldOutSideOf } from '../domain/submission/held-out-runs.ts';
+import { runLimits } from '../domain/submission/run-limits.ts';
 import { repeatedBy, scoredRun } from '../domain/submission/runs.ts';
 import type { LivingState, SubmissionState } from '../domain/submission/state.ts';
-import type { AttemptPlan } from './attempt.ts';
-import { type AttemptScope, attemptNames } from './attempt-names.ts';
+import type { AttemptPlan, PlannedAttempt } from './attempt.ts';
+import { type AttemptScope, attemptNames, seats } from './attempt-names.ts';
 import { attemptCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { LaunchCommands } from './container-options.ts';
+import type { HeldOutPlan } from './held-out-attempt.ts';
 import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
 import type { Logger } from './logger.ts';
-import { readJson } from './read-json.ts';
+import { planHeldOut, storedRecord } from './plan-held-out.ts';
 import type { Examining } from './read-run-files.ts';
 import type { Slots } from './register-slots.ts';
-import { recordSchema } from './run-record.ts';
 import { buildRunSpec, type RunnerFacts } from './run-spec.ts';
 import type { SlotPlan } from './slot-plan.ts';
-import type { Timings } from './supervise.ts';
+import type { Timings } from './watching.ts';
 
 export type Submissions = CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>;
 
@@ -74,7 +76,7 @@ export async function planAttempt(
   place: SlotPlace,
   leased: LeasedAttempt,
   engineInterrupted: boolean,
-): Promise<AttemptPlan> {
+): Promise<AttemptPlan | HeldOutPlan> {
   const { lease } = leased;
   const stream = submissionStream(lease.submissionId);
   const { state } = await parts.submissions.load(stream);
@@ -82,34 +84,31 @@ export async function planAttempt(
     throw new Error(`submission ${lease.submissionId} has no contract to run`);
   const run = state.runs.find((candidate) => candidate.run === lease.run);
   if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
-  const [policy, files, previousRefereeDeaths, rerunOf] = await Promise.all([
+  const [policy, files, previousRefereeDeaths] = await Promise.all([
     parts.policyOf(run.policyVersion),
     parts.readBundle(state.identity.bundle.sha256),
     countRefereeDeaths(parts.log, stream, lease.run),
-    run.purpose === 'rerun' ? repeatedRecord(parts, state) : null,
   ]);
-  const repeats = repeatedBy(state, run);
-  const limits = limitsOf(repeats, policy);
   const scope = attemptScope(parts, place, leased);
-  const { deviceClass } = place.plan;
-  const { purpose } = run;
+  const side = run.purpose === 'heldOut' ? heldOutSideOf(run.run) : null;
+  const limits = runLimits(state, run, policy);
+  const repeats = repeatedBy(state, run);
   const { contract, identity } = state;
-  const { runner, seasonSecret, cutSecret } = parts;
+  const { seasonSecret, cutSecret } = parts;
+  const { deviceClass } = place.plan;
   const { integrity } = policy;
+  const split = splitOf(parts.runner, side);
   const spec = buildRunSpec({
-    key: scope.key,
-    purpose,
-    codeHash: identity.codeHash,
-    contract,
-    ...{ policy, limits, runner, seasonSecret, cutSecret, deviceClass, threads },
+    ...{ key: scope.key, purpose: run.purpose, codeHash: identity.codeHash, contract },
+    ...{ policy, limits, seasonSecret, cutSecret, deviceClass, threads },
+    runner: { ...parts.runner, dataDigest: split.dataDigest },
     density: repeats === null ? integrity.run : rerunDensity(integrity.rerun, repeats.measurement.longestRowBytes),
   });
   const beat = { submissionId: lease.submissionId, run: lease.run, attempt: lease.attempt, phase: 'running' };
-  return {
-    pair: pairPlan(parts, place, scope, policy, lease.deadlineAt),
+  const planned: PlannedAttempt = {
+    pair: pairPlan(parts, place, scope, policy, { deadlineAt: lease.deadlineAt, side, dataDir: split.dataDir }),
     spec,
     bundle: canonicalBundle(files),
-    examining: { bounds: integrity, rerunOf },
     supervision: {
       cgroupParent: cgroupParentOf(parts, scope),
       outputBytes: policy.limits.outputBytes,
@@ -123,14 +122,28 @@ export async function planAttempt(
     hasPolicyMemory: place.plan.memoryBytes >= policy.limits.memoryBytes,
     engineInterrupted,
   };
+  if (side !== null) return planHeldOut(parts, planned, state, side, policy);
+  return {
+    ...planned,
+    kind: 'training',
+    examining: { bounds: integrity, rerunOf: run.purpose === 'rerun' ? await repeatedRecord(parts, state) : null },
+    keeper:
+      spec.exportState && run.purpose === 'score'
+        ? { mostBytes: spec.limits.maxStateBytes, put: (content) => parts.blobs.put(content) }
+        : null,
+  };
 }
 
-/** The record that a rerun repeats. It was checked when it was stored. */
-async function repeatedRecord({ blobs }: ExecutorParts, state: LivingState): Promise<Examining['rerunOf']> {
+/** Nobody holds two splits: the held-out referee that asks about val has nothing else, and no other one has val. */
+function splitOf({ dataDir, dataDigest, valDir, valDigest }: RunnerFacts, side: HeldOutSide | null) {
+  return side === 'val' ? { dataDir: valDir, dataDigest: valDigest } : { dataDir, dataDigest };
+}
+
+/** The record that a rerun repeats. */
+async function repeatedRecord(parts: ExecutorParts, state: LivingState): Promise<Examining['rerunOf']> {
   const scored = scoredRun(state);
   if (scored === undefined) throw new Error(`submission ${state.identity.submissionId} has no score run to repeat`);
-  const stored = await buffer(await blobs.open(scored.record.sha256));
-  return { record: recordSchema.parse(readJson(stored, 'record')), platform: scored.platform };
+  return { record: await storedRecord(parts, scored), platform: scored.platform };
 }
 
 /**
@@ -144,13 +157,14 @@ function pairPlan(
   { plan }: SlotPlace,
   scope: AttemptScope,
   { limits }: Policy,
-  deadlineAt: string,
-): AttemptPlan['pair'] {
+  held: { readonly deadlineAt: string; readonly side: HeldOutSide | null; readonly dataDir: string },
+): PlannedAttempt['pair'] {
   return {
     scope,
     imageId: parts.runner.imageId,
     commands: parts.commands,
-    deadlineAt,
+    heldOutSeats: held.side === null ? null : seats.slice(0, contestantsOn(held.side)),
+    deadlineAt: held.deadlineAt,
     cpuset: plan.cpuset,
     threads,
     // A slot with more than policy promises gives no more: what fits must not depend on the slot.
@@ -159,7 +173,7 @@ function pairPlan(
     artifactsBytes: limits.artifactsBytes,
     device: plan.device,
     deviceClass: plan.deviceClass,
-    dataDir: parts.runner.dataDir,
+    dataDir: held.dataDir,
     tokenizersDir: parts.runner.tokenizersDir,
     runtime: parts.runtime,
     cgroupParent: cgroupParentOf(parts, scope),

@@ -4,15 +4,15 @@
  * The referee is trusted, its disk and our transfer of it less so: every number that follows from others is recomputed,
  * and provenance must be what was asked. A file that fails is our fault (`manifestInvalid`), never the contestant's.
  */
-import { z } from 'zod';
 import { sha256Hex } from '../domain/blob-digest.ts';
-import { canonicalJson } from '../domain/canonical-json.ts';
 import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
 import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
 import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
-import type { Measurement } from '../domain/submission/events.ts';
+import type { BlobReference } from '../domain/ports/blobs.ts';
+import type { Measurement, SeedAudit } from '../domain/submission/events.ts';
 import type { AttemptFiles } from '../domain/submission/replay.ts';
 import type { ManifestReading } from './outcome.ts';
+import { checkProvenance, mustBe, platformDigest, problemOf } from './provenance.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
 import { checkCuts, cutsSchema } from './run-cuts.ts';
 import { parseManifest, type RunManifest } from './run-manifest.ts';
@@ -23,6 +23,8 @@ import type { RunSpec } from './run-spec.ts';
 export type Measured = {
   readonly measurement: Measurement;
   readonly examination: Examination;
+  readonly state: BlobReference | null;
+  readonly seedAudit: SeedAudit | null;
   readonly runnerDigest: string;
   readonly platform: string;
 };
@@ -52,6 +54,7 @@ export type Asked = Pick<
   | 'streamBytes'
   | 'decoys'
   | 'rows'
+  | 'exportState'
 >;
 
 /** How to examine what came back. */
@@ -61,12 +64,17 @@ export type Examining = {
   readonly rerunOf: { readonly record: RunRecord; readonly platform: string } | null;
 };
 
-/** Reads and checks the files. Never throws on their account. */
-export function readRunFiles(files: RefereeFiles, asked: Asked, examining: Examining): ManifestResult {
+/** Reads and checks the files; `state` is stored already, being too large to be held. Never throws on their account. */
+export function readRunFiles(
+  files: RefereeFiles,
+  asked: Asked,
+  examining: Examining,
+  state: BlobReference | null = null,
+): ManifestResult {
   if (files.manifest === null) return { reading: { kind: 'none' }, measured: null };
   try {
     const manifest = parseManifest(files.manifest);
-    checkProvenance(manifest, asked);
+    checkProvenance(manifest.provenance, asked);
     const { outcome } = manifest;
     if (outcome.kind !== 'completed') {
       if (outcome.kind === 'failed' && outcome.verdict === 'causality') checkConviction(files, manifest, asked);
@@ -77,7 +85,8 @@ export function readRunFiles(files: RefereeFiles, asked: Asked, examining: Exami
     const cuts = parseCuts(files.cuts, manifest);
     checkCuts(cuts, record, asked.decoys);
     checkAgainstCuts(manifest, cuts, asked);
-    return { reading: outcome, measured: toMeasured(manifest, record, cuts, examining) };
+    checkState(state, manifest, asked);
+    return { reading: outcome, measured: { ...toMeasured(manifest, record, cuts, examining), state } };
   } catch (error) {
     return { reading: { kind: 'invalid', problem: problemOf(error) }, measured: null };
   }
@@ -110,23 +119,6 @@ function parseRecord(bytes: Uint8Array | null, { recordDigest }: RunManifest): R
 
 function parseCuts(bytes: Uint8Array | null, { cutsDigest }: RunManifest): RunCuts {
   return cutsSchema.parse(readJson(digested(bytes, cutsDigest, 'cuts'), 'cuts'));
-}
-
-const provenanceFields = [
-  'submissionId',
-  'run',
-  'purpose',
-  'attempt',
-  'fencingToken',
-  'codeHash',
-  'seed',
-  'runnerDigest',
-  'dataDigest',
-  'tokenizersDigest',
-] as const;
-
-function checkProvenance({ provenance }: RunManifest, asked: Asked): void {
-  for (const field of provenanceFields) mustBe(`provenance.${field}`, provenance[field], asked[field]);
 }
 
 /** A stream is cut at a character's boundary: it may have up to three bytes fewer than asked. */
@@ -182,6 +174,14 @@ function checkAgainstCuts({ anti_cheat }: RunManifest, cuts: RunCuts, { decoys }
   mustBe('causality.exceeding', anti_cheat.causality?.exceeding, exceedingIn(cuts, decoys).length);
 }
 
+/** A state that was asked for is there; a scored run's is stored, a rerun's is the referee's word. */
+function checkState(state: BlobReference | null, { stateDigest, export: exported }: RunManifest, asked: Asked): void {
+  mustBe('a state was exported', exported !== null && stateDigest !== null, asked.exportState);
+  if (!asked.exportState || asked.purpose !== 'score') return;
+  mustBe('the stored state', state?.sha256, stateDigest);
+  mustBe('the size of the stored state', state?.bytes, exported?.bytes);
+}
+
 /** The batches of all cuts above the bound of equality. */
 function exceedingIn({ frames }: RunCuts, { equalityBoundMicroNats }: Asked['decoys']): readonly number[] {
   return frames.flatMap(({ batch, largest }) =>
@@ -196,17 +196,19 @@ function checkConviction(files: RefereeFiles, manifest: RunManifest, asked: Aske
   if (new Set(exceeding).size < 2) throw new InvalidFileError('The cuts show no breach of causality in two batches.');
 }
 
-function mustBe(what: string, stated: unknown, expected: unknown): void {
-  if (stated !== expected) throw new InvalidFileError(`${what} is ${stated}, expected ${expected}`);
-}
-
-function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, { bounds, rerunOf }: Examining): Measured {
-  const { runnerDigest, platform: fingerprint } = manifest.provenance;
-  const platform = platformDigest(runnerDigest, fingerprint);
+function toMeasured(
+  manifest: RunManifest,
+  record: RunRecord,
+  cuts: RunCuts,
+  { bounds, rerunOf }: Examining,
+): Omit<Measured, 'state'> {
+  const { runnerDigest } = manifest.provenance;
+  const platform = platformDigest(manifest.provenance);
   if (rerunOf !== null) mustBe('the platform of a rerun', platform, rerunOf.platform);
   return {
     measurement: measure(record, factsOf(manifest)),
     examination: examine(record, cuts, bounds, rerunOf?.record ?? null),
+    seedAudit: manifest.anti_cheat.seed_audit,
     runnerDigest,
     platform,
   };
@@ -215,20 +217,4 @@ function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, { b
 function factsOf({ xzBytes, stoppedByClock, deterministic, compute }: RunManifest): ManifestFacts {
   const { parameters, seconds } = compute;
   return { xzBytes, stoppedByClock, deterministic, parameters, seconds: seconds.total };
-}
-
-/** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
-function platformDigest(runnerDigest: string, platform: RunManifest['provenance']['platform']): string {
-  const fingerprint = canonicalJson({ runnerDigest, ...platform });
-  return sha256Hex(Buffer.from(fingerprint));
-}
-
-const longestProblem = 1_000;
-
-function problemOf(error: unknown): string {
-  if (error instanceof z.ZodError) {
-    const places = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    return `The referee's files have another shape: ${places.join('; ')}`.slice(0, longestProblem);
-  }
-  return String(error instanceof Error ? error.message : error).slice(0, longestProblem);
 }

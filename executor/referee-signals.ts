@@ -1,3 +1,5 @@
+import { type Seat, seats } from './attempt-names.ts';
+
 /** The referee's progress lines (PROTOCOL.md §1), as far as the executor acts on them. */
 export type RefereeSignals = {
   take(line: string): void;
@@ -23,6 +25,55 @@ export function refereeSignals(onProgress: (covered: number) => void): RefereeSi
       if (said.event === 'connected') connected = true;
       if (said.event === 'progress' && 'progress' in said && typeof said.progress === 'number')
         onProgress(said.progress);
+    },
+  };
+}
+
+/** What the referee of a held-out attempt says of its contestants, which are numbered by their seats. */
+export type TurnSignals = {
+  take(line: string): void;
+  /** Resolves once the referee waits at that seat; never rejects. */
+  ready(seat: Seat): Promise<void>;
+  /** Resolves once the contestant there has answered everything; never rejects. */
+  done(seat: Seat): Promise<void>;
+  isConnected(seat: Seat): boolean;
+  isDone(seat: Seat): boolean;
+};
+
+export function turnSignals(): TurnSignals {
+  const ready = seats.map(moment);
+  const done = seats.map(moment);
+  const connected = seats.map(moment);
+  const moments: Readonly<Record<string, readonly Moment[]>> = { ready, connected, contestantDone: done };
+  const of = (list: readonly Moment[], seat: Seat) => list[seat] ?? moment();
+  return {
+    ready: (seat) => of(ready, seat).come,
+    done: (seat) => of(done, seat).come,
+    isConnected: (seat) => of(connected, seat).hasCome(),
+    isDone: (seat) => of(done, seat).hasCome(),
+    take(line) {
+      const said = parse(line);
+      if (said === null || !('event' in said) || !('contestant' in said)) return;
+      const { event, contestant } = said;
+      if (typeof event !== 'string' || typeof contestant !== 'number' || !Object.hasOwn(moments, event)) return;
+      moments[event]?.[contestant]?.mark();
+    },
+  };
+}
+
+type Moment = { readonly come: Promise<void>; hasCome(): boolean; mark(): void };
+
+function moment(): Moment {
+  let [resolve, hasCome] = [() => {}, false];
+  const come = new Promise<void>((resolved) => {
+    resolve = resolved;
+  });
+  return {
+    come,
+    hasCome: () => hasCome,
+    mark() {
+      hasCome = true;
+      resolve();
     },
   };
 }

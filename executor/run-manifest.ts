@@ -1,34 +1,13 @@
 import { z } from 'zod';
+import { seedAuditSchema } from '../domain/submission/events.ts';
 import { countSchema, digestSchema } from '../domain/values.ts';
+import { provenanceSchema } from './provenance.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
 
 export const manifestLimitBytes = 2 ** 20;
 
 const claimSchema = z.string().max(8_192).nullable();
 const secondsSchema = z.number().nonnegative();
-
-const platformSchema = z.strictObject({
-  torch: z.string(),
-  python: z.string(),
-  cpu: z.string(),
-  capability: z.string(),
-  threads: z.int().positive(),
-  device: z.string(),
-});
-
-const provenanceSchema = z.strictObject({
-  submissionId: z.string(),
-  run: z.string(),
-  purpose: z.string(),
-  attempt: countSchema,
-  fencingToken: countSchema,
-  codeHash: digestSchema,
-  seed: countSchema,
-  runnerDigest: digestSchema,
-  dataDigest: digestSchema,
-  tokenizersDigest: digestSchema,
-  platform: platformSchema,
-});
 
 const outcomeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('completed') }),
@@ -99,9 +78,7 @@ const manifestSchema = z.strictObject({
     nan_inf_detected: z.boolean(),
     causality: causalitySchema.nullable(),
     blind_mean: blindMeanSchema.nullable(),
-    seed_audit: z
-      .strictObject({ elements: countSchema, invariantElements: countSchema, informationBytes: countSchema })
-      .nullable(),
+    seed_audit: seedAuditSchema.nullable(),
   }),
   compute: z.strictObject({
     parameters: countSchema,

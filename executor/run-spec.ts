@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Density } from '../domain/integrity/placement.ts';
 import { type Policy, scoredRowFraction } from '../domain/policy/policy.ts';
 import type { AttemptKey } from '../domain/run.ts';
+import type { HeldOutSide } from '../domain/scoring/held-out.ts';
 import type { Entrypoint, ResolvedContract, RunPurpose } from '../domain/submission/events.ts';
 import { cutKeyOf, rowKeyOf } from './cut-keys.ts';
 
@@ -24,12 +25,33 @@ export type RunSpec = AttemptKey & {
   readonly decoys: Density & { readonly cutKey: string; readonly equalityBoundMicroNats: number };
   /** Which rows are scored where the fraction is below 1; the key is hex. */
   readonly rows: { readonly key: string; readonly fraction: number };
+  /** Whether the last model's state is handed over, and whether what doesn't depend on the seed is reported. */
   readonly exportState: boolean;
+  readonly seedAudit: boolean;
   readonly device: 'cpu' | 'gpu';
   readonly worldSize: 1;
   readonly backend: 'gloo' | 'nccl';
   readonly threads: number;
 };
+
+/** What a held-out run asks (PROTOCOL.md §9). Bytes and counts. */
+export type HeldOutSpec = {
+  readonly side: HeldOutSide;
+  /** B and T of the frames, and the tokens that ctx speaks of: those of the run. */
+  readonly batchSize: number;
+  readonly seqLen: number;
+  readonly tokenBudget: number;
+  readonly bytes: number;
+  /** Train side: byte ranges of the stream that the run has released. */
+  readonly released: readonly (readonly [number, number])[];
+  readonly stateDigest: string;
+  /** Hex; only the referee sees it. */
+  readonly cutKey: string;
+  readonly cuts: number;
+  readonly equalityBoundMicroNats: number;
+  readonly resamples: number;
+};
+export type HeldOutRunSpec = RunSpec & { readonly heldOut: HeldOutSpec };
 
 type SpecLimits = Pick<
   Policy['limits'],
@@ -46,6 +68,8 @@ type SpecLimits = Pick<
   readonly connectSeconds: number;
   /** What `ctx.budget_seconds` says: the same in a run and its reruns, whatever time they have. */
   readonly shownBudgetSeconds: number;
+  /** Of an exported state. */
+  readonly maxStateBytes: number;
 };
 
 /**
@@ -59,8 +83,10 @@ export type RunnerFacts = {
   readonly runnerDigest: string;
   /** Folders on the engine's host, and the digests of their `MANIFEST.json`. */
   readonly dataDir: string;
+  readonly valDir: string;
   readonly tokenizersDir: string;
   readonly dataDigest: string;
+  readonly valDigest: string;
   readonly tokenizersDigest: string;
 };
 
@@ -94,7 +120,11 @@ export function buildRunSpec(asked: {
     tokenizer: contract.tokenizer,
     architecture: entrypointOf(contract.architecture),
     training: entrypointOf(contract.training),
-    limits: { ...specLimits(asked.limits), shownBudgetSeconds: policy.limits.budgetSeconds },
+    limits: {
+      ...specLimits(asked.limits),
+      shownBudgetSeconds: policy.limits.budgetSeconds,
+      maxStateBytes: maxStateBytes(policy),
+    },
     decoys: {
       ...asked.density,
       cutKey: hex(cutKeyOf(cutSecret, key.submissionId, key.run)),
@@ -104,12 +134,23 @@ export function buildRunSpec(asked: {
       key: hex(rowKeyOf(cutSecret, key.submissionId)),
       fraction: scoredRowFraction(policy, contract.tokenizer, deviceClass),
     },
-    exportState: false,
+    ...handedOver(asked.purpose, policy),
     device: deviceClass,
     worldSize: 1,
     backend: deviceClass === 'gpu' ? 'nccl' : 'gloo',
     threads: asked.threads,
   };
+}
+
+/** The same in a run and its reruns, which nothing tells apart but their cuts. */
+function handedOver(purpose: RunPurpose, { heldOut, seedAudit }: Policy): Pick<RunSpec, 'exportState' | 'seedAudit'> {
+  const isTraining = purpose !== 'heldOut';
+  return { exportState: isTraining && heldOut.mode === 'on', seedAudit: isTraining && seedAudit === 'on' };
+}
+
+/** Every parameter and buffer in float32, a tenth more, and room for the header. */
+export function maxStateBytes({ limits }: Pick<Policy, 'limits'>): number {
+  return Math.floor((limits.maxParameters * 44) / 10) + 2 ** 20;
 }
 
 /**
@@ -129,7 +170,7 @@ function entrypointOf({ entrypoint, symbol }: Entrypoint): Entrypoint {
   return { entrypoint, symbol };
 }
 
-function specLimits(limits: Policy['limits']): Omit<SpecLimits, 'shownBudgetSeconds'> {
+function specLimits(limits: Policy['limits']): Omit<SpecLimits, 'shownBudgetSeconds' | 'maxStateBytes'> {
   const { maxParameters, maxSeqLen, defaultSeqLen, maxLayers, maxBatchTokens } = limits;
   const { budgetSeconds, graceSeconds, frameSeconds, setupSeconds } = limits;
   return {

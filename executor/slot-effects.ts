@@ -15,6 +15,7 @@ import { clearPair } from './container-pair.ts';
 import { EngineUnavailableError } from './engine-errors.ts';
 import { faultResult, toRecordable } from './evidence.ts';
 import type { SlotEffects, StartAnswer } from './executor-actor.ts';
+import { runHeldOutAttempt } from './held-out-attempt.ts';
 import type { LeasedAttempt } from './leased-attempt.ts';
 import { persistently } from './persistently.ts';
 import { attemptScope, cgroupParentOf, type ExecutorParts, planAttempt, type SlotPlace } from './plan-attempt.ts';
@@ -88,7 +89,12 @@ function run(
   report: (error: unknown, failures: number) => void,
 ): Promise<AttemptResult> {
   let engineInterrupted = false;
-  const once = async () => runAttempt(parts.engine, await planAttempt(parts, place, leased, engineInterrupted), signal);
+  const once = async () => {
+    const plan = await planAttempt(parts, place, leased, engineInterrupted);
+    return plan.kind === 'heldOut'
+      ? runHeldOutAttempt(parts.engine, plan, signal)
+      : runAttempt(parts.engine, plan, signal);
+  };
   return persistently(once, signal, (error, failures) => {
     engineInterrupted ||= error instanceof EngineUnavailableError;
     report(error, failures);

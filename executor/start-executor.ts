@@ -25,7 +25,7 @@ import { reconcile } from './reconcile.ts';
 import { registerSlots } from './register-slots.ts';
 import { slotEffects } from './slot-effects.ts';
 import type { SlotPlan } from './slot-plan.ts';
-import { type Timings, timings } from './supervise.ts';
+import { type Timings, timings } from './watching.ts';
 
 export type ExecutorOptions = Omit<
   ExecutorParts,

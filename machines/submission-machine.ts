@@ -66,7 +66,7 @@ function isNewRun({ context, event }: ContextAndEvent): boolean {
     submission.phase !== 'absent' &&
     event.type === 'RunRequested' &&
     findRun(submission.runs, event.data.run) === undefined &&
-    isRunWanted(submission.runs, event.data.purpose)
+    isRunWanted(submission.runs, event.data)
   );
 }
 
@@ -107,6 +107,8 @@ const submissionSetup = setup({
       return run?.status === 'waiting' && 'attempt' in event.data && event.data.attempt === run.lastAttempt + 1;
     },
     isActiveAttempt: ({ context, event }) => isActiveAttempt({ context, event }),
+    measures: ({ context, event }, params: { heldOut: boolean }) =>
+      isActiveAttempt({ context, event }) && (runOf({ context, event })?.purpose === 'heldOut') === params.heldOut,
     endsRun: ({ context, event }) => endsRun({ context, event }),
     endsLastRun: ({ context, event }) => endsRun({ context, event }) && leadsTo({ context, event }, 'scoring'),
     hasLostScoreRun: ({ context, event }) => {
@@ -143,7 +145,7 @@ function endsRun({ context, event }: ContextAndEvent): boolean {
   const isRerun = run.purpose === 'rerun';
   switch (conclusion) {
     case 'measured':
-      return run.status === 'measured' && (verdict !== null) === isRerun;
+      return (run.status === 'measured' || run.status === 'heldOutMeasured') && (verdict !== null) === isRerun;
     case 'failed':
       return run.purpose !== 'score' && run.status === 'failed' && verdict === (isRerun ? 'contradicted' : null);
     case 'exhausted':
@@ -162,7 +164,8 @@ const withdrawal = { target: 'rejecting', ...fold } as const;
 
 /** Everything about attempts and runs that may happen without leaving the state. */
 const attempts = {
-  AttemptCompleted: { guard: 'isActiveAttempt', ...fold },
+  AttemptCompleted: { guard: { type: 'measures', params: { heldOut: false } }, ...fold },
+  HeldOutMeasured: { guard: { type: 'measures', params: { heldOut: true } }, ...fold },
   AttemptFailed: { guard: 'isActiveAttempt', ...fold },
   AttemptAborted: { guard: 'isActiveAttempt', ...fold },
   AttemptCancelled: { guard: 'isActiveAttempt', ...fold },

@@ -91,6 +91,7 @@ function foldJob(event: SubmissionEvent, submissionId: string, jobs: Jobs): void
       jobs.start(attemptJob(submissionId, event.data), event.data.deviceClass);
       break;
     case 'AttemptCompleted':
+    case 'HeldOutMeasured':
       jobs.end(attemptJob(submissionId, event.data), 'completed');
       break;
     case 'AttemptFailed':

@@ -145,6 +145,12 @@ function scoreColumns({ score, policyVersion }: SubmissionEventData<'ScoreComput
     source_bpb: score.sourceBpb,
     charged_bpb: score.chargedBpb,
     base: score.base,
+    held_out: score.heldOut,
+    held_out_bpb: score.heldOutBpb,
+    delta_bpb: score.deltaBpb,
+    delta_standard_error_bpb: score.deltaStandardErrorBpb,
+    gap_bpb: score.gapBpb,
+    gap_standard_error_bpb: score.gapStandardErrorBpb,
     penalty: score.penalty,
     tie_break: score.tieBreak,
     multiplier: score.multiplier,
@@ -168,6 +174,8 @@ function runColumns(event: RunEvent, known: Known | null): Columns {
       const ended = { run, attempt: event.data.attempt, attempt_state: 'completed', deadline_at: null };
       return run === known?.scoreRun ? { ...ended, ...recordColumns(event.data) } : ended;
     }
+    case 'HeldOutMeasured':
+      return { run, attempt: event.data.attempt, attempt_state: 'completed', deadline_at: null };
     case 'AttemptFailed':
       return { run, attempt: event.data.attempt, attempt_state: 'failed', deadline_at: null };
     case 'RunConcluded':
@@ -197,11 +205,14 @@ function startedColumns(data: SubmissionEventData<'AttemptStarted'>): Columns {
   };
 }
 
-function recordColumns({ record, cuts, manifest, measurement }: SubmissionEventData<'AttemptCompleted'>): Columns {
+function recordColumns(completed: SubmissionEventData<'AttemptCompleted'>): Columns {
+  const { record, cuts, manifest, measurement, state, seedAudit } = completed;
   return {
     record_sha256: record.sha256,
     cuts_sha256: cuts?.sha256 ?? null,
     manifest_sha256: manifest.sha256,
+    state_sha256: state?.sha256 ?? null,
+    seed_audit: seedAudit === null ? null : JSON.stringify(seedAudit),
     covered_bytes: measurement.coveredBytes,
     stream_bytes: measurement.streamBytes,
   };

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import type { RerunVerdict } from '../domain/integrity/rerun.ts';
-import { type Confirmation, type Finding, findingSchema, type Score } from '../domain/submission/events.ts';
+import type { HeldOutOutcome } from '../domain/scoring/held-out.ts';
+import {
+  type Confirmation,
+  type Finding,
+  findingSchema,
+  type Score,
+  type SeedAudit,
+  seedAuditSchema,
+} from '../domain/submission/events.ts';
 import type { PublicStatus } from '../domain/submission/state.ts';
 
 /** A row of `submissions` as SQLite gives it. */
@@ -36,6 +44,8 @@ export type SubmissionRow = {
   readonly cuts_sha256: string | null;
   readonly rerun_verdict: RerunVerdict | null;
   readonly manifest_sha256: string | null;
+  readonly state_sha256: string | null;
+  readonly seed_audit: string | null;
   readonly covered_bytes: number | null;
   readonly stream_bytes: number | null;
   readonly bits_per_byte: number | null;
@@ -49,6 +59,12 @@ export type SubmissionRow = {
   readonly source_bpb: number | null;
   readonly charged_bpb: number | null;
   readonly base: number | null;
+  readonly held_out: HeldOutOutcome['kind'] | null;
+  readonly held_out_bpb: number | null;
+  readonly delta_bpb: number | null;
+  readonly delta_standard_error_bpb: number | null;
+  readonly gap_bpb: number | null;
+  readonly gap_standard_error_bpb: number | null;
   readonly penalty: number | null;
   readonly tie_break: number | null;
   readonly multiplier: number | null;
@@ -99,6 +115,10 @@ export type SubmissionView = {
   /** Of the newest rerun. */
   readonly rerunVerdict: RerunVerdict | null;
   readonly manifestDigest: string | null;
+  /** Of what the model held at the end of the score run. */
+  readonly stateDigest: string | null;
+  /** What of its model doesn't depend on the seed, as it claims. */
+  readonly seedAudit: SeedAudit | null;
   readonly coveredBytes: number | null;
   readonly streamBytes: number | null;
   readonly score: SubmissionScore | null;
@@ -126,6 +146,8 @@ export function toSubmissionView(row: SubmissionRow): SubmissionView {
     cutsDigest: row.cuts_sha256,
     rerunVerdict: row.rerun_verdict,
     manifestDigest: row.manifest_sha256,
+    stateDigest: row.state_sha256,
+    seedAudit: row.seed_audit === null ? null : seedAuditSchema.parse(JSON.parse(row.seed_audit)),
     coveredBytes: row.covered_bytes,
     streamBytes: row.stream_bytes,
     score: scoreOf(row),
@@ -171,6 +193,12 @@ function scoreOf(row: SubmissionRow): SubmissionScore | null {
     sourceBpb: row.source_bpb ?? 0,
     chargedBpb: row.charged_bpb ?? 0,
     base: row.base ?? 0,
+    heldOut: row.held_out ?? 'off',
+    heldOutBpb: row.held_out_bpb,
+    deltaBpb: row.delta_bpb,
+    deltaStandardErrorBpb: row.delta_standard_error_bpb,
+    gapBpb: row.gap_bpb,
+    gapStandardErrorBpb: row.gap_standard_error_bpb,
     penalty: row.penalty ?? 0,
     tieBreak: row.tie_break ?? 0,
     multiplier: row.multiplier ?? 0,

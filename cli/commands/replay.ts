@@ -11,6 +11,7 @@ import {
   submissionStream,
 } from '../../domain/submission/events.ts';
 import { type AttemptFiles, type Replayed, replay } from '../../domain/submission/replay.ts';
+import { storedMeasurement } from '../../executor/held-out-result.ts';
 import { readStoredAttempt } from '../../executor/read-run-files.ts';
 import { openStorage, type Storage } from '../../storage/open-storage.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
@@ -24,6 +25,7 @@ export async function replaySubmission(config: Config, id: string, output: Outpu
     const policies = policiesOf(commandHandler(storage.log, policyAggregate));
     const replayed = await replay(history, {
       filesOf: (completed) => filesOf(storage, completed),
+      heldOutOf: async ({ result }) => storedMeasurement(await buffer(await storage.blobs.open(result.sha256))),
       policyOf: policies.ofVersion,
     });
     output.result({ submissionId: id, replayed }, () => describe(history, replayed));

@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { type ScoreAnswer, type SubmissionAnswer, scoreAnswer, submissionAnswer } from '../answers.ts';
+import {
+  type HeldOutAnswer,
+  heldOutAnswer,
+  type ScoreAnswer,
+  type SubmissionAnswer,
+  scoreAnswer,
+  submissionAnswer,
+} from '../answers.ts';
 import { type Output, rounded } from '../output.ts';
 import type { ServiceClient } from '../service-client.ts';
 
 const detailSchema = z.looseObject({
   gate: z.looseObject({ name: z.string(), retry_at: z.string().nullable() }).nullable().catch(null),
-  score: scoreAnswer.nullable().catch(null),
+  score: scoreAnswer.extend({ held_out: heldOutAnswer.optional() }).nullable().catch(null),
+  penalty: z.number().nullable().catch(null),
   run: z.looseObject({ purpose: z.string().nullable() }).nullable().catch(null),
   progress: z.looseObject({ phase: z.string(), covered: z.number().nullable() }).nullable().catch(null),
   place_in_queue: z.number().nullable().catch(null),
@@ -31,8 +39,13 @@ export function describeSubmission(submission: SubmissionAnswer): string {
   }
 }
 
+const followUps: Readonly<Record<string, string>> = {
+  rerun: 'running once more, to confirm the score',
+  heldOut: 'measured on text that it has never seen',
+};
+
 function describeRunning({ progress, run }: z.infer<typeof detailSchema>): string {
-  const what = run?.purpose === 'rerun' ? 'running once more, to confirm the score' : 'running';
+  const what = (run?.purpose && followUps[run.purpose]) ?? 'running';
   if (progress === null) return what;
   return progress.covered === null
     ? `${what}: ${progress.phase}`
@@ -40,7 +53,7 @@ function describeRunning({ progress, run }: z.infer<typeof detailSchema>): strin
 }
 
 /** Lines about how far a score can be relied on; docs/integrity.md explains them. */
-export function describeCertainty(score: ScoreAnswer): readonly string[] {
+export function describeCertainty(score: ScoreAnswer): string[] {
   const { blind, undetected_bpb, baseline_bpb } = score;
   const lines = [
     ['claimed', `${rounded(score.bits_per_byte)} bits per byte (standard error ${rounded(score.standard_error_bpb)})`],
@@ -60,14 +73,27 @@ export function describeCertainty(score: ScoreAnswer): readonly string[] {
   return lines.map(([what = '', text]) => `  ${what.padEnd(22)}${text}`);
 }
 
+/** A line about the held-out measure, where there was one. */
+export function describeHeldOut(heldOut: HeldOutAnswer, penalty: number | null): readonly string[] {
+  const { outcome, delta_bpb, delta_standard_error_bpb, gap_bpb, gap_standard_error_bpb } = heldOut;
+  const line = (text: string) => [`  ${'held out'.padEnd(22)}${text}`];
+  const penalised = penalty === null || penalty === 1 ? '' : `; the score counts times ${penalty}`;
+  if (outcome === 'off') return [];
+  if (outcome === 'failed') return line(`it didn't get through${penalised}`);
+  if (outcome === 'unmeasured') return line('not measured, by a fault of ours');
+  const delta = `${rounded(delta_bpb)} ± ${rounded(delta_standard_error_bpb)} better than its random twin`;
+  return line(`${delta}, gap ${rounded(gap_bpb)} ± ${rounded(gap_standard_error_bpb)}${penalised}`);
+}
+
 function percent(share: number): string {
   return `${Math.floor(share * 100)} %`;
 }
 
 export async function status(client: ServiceClient, id: string, output: Output): Promise<number> {
   const submission = await client.get(`/v1/submissions/${encodeURIComponent(id)}`, submissionAnswer);
-  const { score } = detailSchema.parse(submission);
+  const { score, penalty } = detailSchema.parse(submission);
   const certainty = score === null ? [] : describeCertainty(score);
+  if (score?.held_out !== undefined) certainty.push(...describeHeldOut(score.held_out, penalty));
   output.result(submission, () =>
     [`${submission.id}  ${submission.hotkey}`, describeSubmission(submission), ...certainty].join('\n'),
   );

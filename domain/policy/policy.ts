@@ -34,6 +34,11 @@ const densitySchema = z.strictObject({
   framesPerBatch: z.number().min(0).max(64),
 });
 
+const heldOutBytesSchema = z
+  .int()
+  .min(1_024)
+  .max(2 ** 30);
+
 const integritySchema = z.strictObject({
   run: densitySchema.default({ cutsPerMegabyte: 1_000, framesPerBatch: 0.25 }),
   rerun: densitySchema.default({ cutsPerMegabyte: 8_000, framesPerBatch: 1 }),
@@ -62,6 +67,25 @@ const integritySchema = z.strictObject({
       }),
     )
     .default([]),
+});
+
+/** How a run's exported state is measured on text that its contestant never saw. */
+const heldOutSchema = z.strictObject({
+  /** Whether a score waits for it. */
+  mode: z.enum(['off', 'on']).default('on'),
+  /** Raw bytes that are asked about: of the val split, and of what the run has released. */
+  valBytes: heldOutBytesSchema.default(65_536),
+  trainBytes: heldOutBytesSchema.default(65_536),
+  /** Tokens that the second contestant is asked blind, at least. */
+  cuts: z
+    .int()
+    .min(1)
+    .max(2 ** 20)
+    .default(4_096),
+  /** Of the documents, for the standard errors. */
+  resamples: z.int().min(2).max(100_000).default(1_000),
+  /** Seconds that each contestant has to answer, once it holds the state. */
+  budgetSeconds: z.int().positive().default(600),
 });
 
 /** Everything that may change without a release. Bytes, seconds and counts are integers; defaults are CONTRACT §2's. */
@@ -133,8 +157,15 @@ export const policySchema = z.strictObject({
     .strictObject({
       /** Share of the bundle's own xz bits that is charged: 1, or 0 for the formula of existing deployments. */
       sourceCharge: z.number().min(0).max(1).default(1),
+      /** Bits of held-out delta at which the tie-break reaches three quarters of its cap. */
+      tieBreakScale: z.number().positive().default(4),
+      /** Bits a byte by which val may cost more than train before the score is halved. */
+      largestGapBpb: z.number().positive().default(1),
     })
     .prefault({}),
+  heldOut: heldOutSchema.prefault({}),
+  /** Whether a score run reports what of its model doesn't depend on the seed: a hint for reviewers, never scored. */
+  seedAudit: z.enum(['off', 'on']).default('on'),
   integrity: integritySchema.prefault({}),
   holdSeconds: z.int().positive().default(86_400),
   epochSeconds: z.int().positive().default(21_600),

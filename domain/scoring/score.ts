@@ -2,6 +2,7 @@ import type { Examination } from '../integrity/examination.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Confirmation, Measurement, Score } from '../submission/events.ts';
 import { bitsOf, bitsPerByte, sourceBitsPerByte } from './code-length.ts';
+import { baseOf, generalisation, type HeldOutOutcome } from './held-out.ts';
 
 /** Above this a score is published and marked as implausible (CONTRACT §4). */
 const implausibleBitsPerByte = 64;
@@ -13,6 +14,8 @@ export type Measured = {
   /** What the model pays blind; null without a verdict. */
   readonly blind: Examination['blind'];
   readonly undetectedBpb: number | null;
+  /** What became of the state that the score run ended in. */
+  readonly heldOut: HeldOutOutcome;
 };
 
 export type Scored =
@@ -20,10 +23,7 @@ export type Scored =
   /** Nothing was covered, or the number isn't finite and positive: failed, never scored. */
   | { readonly kind: 'unscorable'; readonly message: string };
 
-/**
- * The score of a measurement under a policy (CONTRACT §4). Penalty and tie-break need the held-out run, which isn't
- * asked for yet: 1 and 0.
- */
+/** The score of a measurement under a policy (CONTRACT §4). */
 export function computeScore(measured: Measured, scoring: Policy['scoring']): Scored {
   const { measurement } = measured;
   const bpb = bitsPerByte(measurement);
@@ -33,13 +33,14 @@ export function computeScore(measured: Measured, scoring: Policy['scoring']): Sc
   const certainty = certaintyOf(bpb, measured);
   const sourceBpb = sourceBitsPerByte(measurement);
   const chargedBpb = certainty.countedBpb + scoring.sourceCharge * sourceBpb;
-  const base = 1 / (1 + chargedBpb);
-  const penalty = 1;
-  const tieBreak = 0;
+  const base = baseOf(chargedBpb);
+  const claimed = { bitsPerByte: bpb, standardErrorBpb: certainty.standardErrorBpb };
+  const generalised = generalisation(measured.heldOut, claimed, chargedBpb, scoring);
+  const { penalty, tieBreak } = generalised;
   const multiplier = isStep0Anomalous(measurement) ? 0 : 1;
   const finalScore = (base * penalty + tieBreak) * multiplier;
   const implausible = bpb > implausibleBitsPerByte;
-  const made = { sourceBpb, chargedBpb, base, penalty, tieBreak, multiplier, finalScore, implausible };
+  const made = { sourceBpb, chargedBpb, base, ...generalised, multiplier, finalScore, implausible };
   return { kind: 'scored', score: { bitsPerByte: bpb, ...certainty, ...made } };
 }
 

@@ -6,6 +6,7 @@ import { computeScore, type Measured } from '../scoring/score.ts';
 import type { SubmissionCommand } from './commands.ts';
 import { concernOf, integrityHold } from './decide-integrity.ts';
 import type { Score, SubmissionEvent } from './events.ts';
+import { heldOutOutcome, heldOutRequests } from './held-out-runs.ts';
 import { confirmationOf, type RunIn, scoredRun } from './runs.ts';
 import type { LivingState } from './state.ts';
 
@@ -16,7 +17,7 @@ export const rerunName = 'rerun';
 
 /**
  * Score, attribution and publication are one transaction: a terminal state never stands without its result. What speaks against the claims
- * comes first, then the rerun that policy may want before anybody is told.
+ * comes first, then the held-out measure, without which there is no penalty, then the rerun that policy may want before anybody is told.
  */
 export function decideConclusion(state: LivingState, command: Conclude): Decision<SubmissionEvent> {
   const { policy, now } = command;
@@ -31,6 +32,8 @@ export function decideConclusion(state: LivingState, command: Conclude): Decisio
     const { run, attempt, message } = scored;
     return [{ type: 'SubmissionFailed', data: { reason: 'unscorable', run, attempt, where: null, message } }];
   }
+  const heldOut = heldOutRequests(state, policy);
+  if (heldOut.length > 0) return heldOut;
   const rerun = rerunRequest(state, command);
   return policy.policy.integrity.reruns.beforePublication && rerun.length > 0
     ? rerun
@@ -56,7 +59,13 @@ function rerunRequest(state: LivingState, { policy, standings, lot }: Conclude):
   const run = scoredRun(state);
   if (state.publishBlind || run === undefined || run.examination === null) return [];
   if (state.runs.some(({ run: name, purpose }) => purpose === 'rerun' || name === rerunName)) return [];
-  const asConfirmed = { measurement: run.measurement, confirmation: 'confirmed', ...evidenceOf([run]) } as const;
+  const { measurement } = run;
+  const asConfirmed = {
+    measurement,
+    confirmation: 'confirmed',
+    ...evidenceOf([run]),
+    heldOut: heldOutOutcome(state),
+  } as const;
   const confirmed = computeScore(asConfirmed, policy.policy.scoring);
   if (confirmed.kind === 'unscorable') return [];
   const wanted = rerunRule(policy.policy.integrity.reruns, confirmed.score, standings, lot);
@@ -82,6 +91,7 @@ export function completeScore(state: LivingState, policy: ActivePolicy): Complet
       // A released hold publishes the blind value, whatever came before or after it.
       confirmation: confirmation === 'confirmed' && !isConfirmed ? 'unconfirmed' : confirmation,
       ...evidenceOf([run, ...rerun]),
+      heldOut: heldOutOutcome(state),
       ...(isConfirmed ? { undetectedBpb: rerun[0]?.examination?.undetectedBpb ?? null } : {}),
     },
     policy.policy.scoring,

@@ -23,11 +23,14 @@ export function decideRunRequest(state: LivingState, command: Command<'RequestRu
   if (!isOpen && !(state.phase === 'completed' && corrects)) {
     return refuse('notDue', `No ${command.purpose} run can be asked for: the submission is ${state.phase}.`);
   }
-  if (!isRunWanted(state.runs, command.purpose)) {
-    return refuse('notDue', 'A submission has one score run, and it is the first that is asked for.');
+  if (!isRunWanted(state.runs, command)) {
+    return refuse('notDue', 'A submission has one score run, the first that is asked for, and two held-out runs.');
   }
   if (command.purpose === 'rerun' && (scoredRun(state)?.cuts ?? null) === null) {
     return refuse('notDue', 'There is no examined score run to repeat.');
+  }
+  if (command.purpose === 'heldOut' && (scoredRun(state)?.state ?? null) === null) {
+    return refuse('notDue', 'There is no exported state to measure.');
   }
   const { run, purpose, rule, comparedScore, asOfPosition, policyVersion } = command;
   return [{ type: 'RunRequested', data: { run, purpose, rule, comparedScore, asOfPosition, policyVersion } }];
@@ -57,6 +60,9 @@ export function decideOutcome(state: LivingState, command: Command<'RecordOutcom
   if (!isAttempt(run, command))
     return refuse('staleToken', `Attempt ${command.attempt} is not the newest of ${run.run}.`);
   if (run.status !== 'attempting') return [];
+  const measured = command.outcome.kind === 'completed' || command.outcome.kind === 'heldOutMeasured';
+  if (measured && (command.outcome.kind === 'heldOutMeasured') !== (run.purpose === 'heldOut'))
+    return refuse('notDue', `A ${run.purpose} run doesn't come to an outcome of that kind.`);
   const events = eventsOf(state, run, command);
   return [...events, ...afterRerun(events.reduce(evolve, state), run, command)];
 }
@@ -71,6 +77,13 @@ function eventsOf(state: LivingState, run: Run, command: Command<'RecordOutcome'
       return [
         { type: 'AttemptCompleted', data: { ...key, ...measured } },
         { type: 'RunConcluded', data: { run: run.run, conclusion: 'measured', verdict } },
+      ];
+    }
+    case 'heldOutMeasured': {
+      const { kind: _, ...measured } = outcome;
+      return [
+        { type: 'HeldOutMeasured', data: { ...key, ...measured } },
+        { type: 'RunConcluded', data: { run: run.run, conclusion: 'measured', verdict: null } },
       ];
     }
     case 'submissionFault':

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Examination } from '../integrity/examination.ts';
 import { rerunVerdicts } from '../integrity/rerun.ts';
+import { heldOutKinds, heldOutMeasurementSchema } from '../scoring/held-out.ts';
 import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
 
 export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -170,6 +171,17 @@ export const examinationSchema = z.strictObject({
 export const keysSchema = z.strictObject({ cuts: digestSchema, rows: digestSchema.nullable() });
 export type RevealedKeys = z.infer<typeof keysSchema>;
 
+/**
+ * What of a newly built model doesn't depend on the seed, beyond what a formula gives: elements, and the bytes that they take. A claim of
+ * the contestant, and a hint for reviewers.
+ */
+export const seedAuditSchema = z.strictObject({
+  elements: countSchema,
+  invariantElements: countSchema,
+  informationBytes: countSchema,
+});
+export type SeedAudit = z.infer<typeof seedAuditSchema>;
+
 /** What reruns have said of a score; without one it is unconfirmed. */
 export const confirmations = ['unconfirmed', ...rerunVerdicts] as const;
 export type Confirmation = (typeof confirmations)[number];
@@ -192,6 +204,13 @@ export const scoreSchema = z.strictObject({
   sourceBpb: z.number(),
   chargedBpb: z.number(),
   base: z.number(),
+  /** What became of the held-out measure; the numbers are null where nothing was measured (domain/scoring/held-out.ts). */
+  heldOut: z.enum(heldOutKinds),
+  heldOutBpb: z.number().nullable(),
+  deltaBpb: z.number().nullable(),
+  deltaStandardErrorBpb: z.number().nullable(),
+  gapBpb: z.number().nullable(),
+  gapStandardErrorBpb: z.number().nullable(),
   penalty: z.number(),
   tieBreak: z.number(),
   multiplier: z.number(),
@@ -280,8 +299,20 @@ const dataSchemas = {
     measurement: measurementSchema,
     examination: examinationSchema.nullable(),
     keys: keysSchema.nullable(),
+    /** What the model held at the end (safetensors), where policy has it measured. */
+    state: blobReferenceSchema.nullable(),
+    seedAudit: seedAuditSchema.nullable(),
     runnerDigest: z.string(),
     /** Digest of the platform fingerprint: results compare exactly only inside one. */
+    platform: digestSchema,
+  }),
+  /** An attempt of a held-out run that came to an end. Nothing of what its contestants said is in it. */
+  HeldOutMeasured: z.strictObject({
+    ...attemptKey,
+    /** The referee's document. */
+    result: blobReferenceSchema,
+    measurement: heldOutMeasurementSchema,
+    runnerDigest: z.string(),
     platform: digestSchema,
   }),
   AttemptFailed: z.strictObject({

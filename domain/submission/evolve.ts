@@ -43,6 +43,7 @@ function evolveLiving(
     case 'AttemptStarted':
       return { ...inPhase(state, state.phase === 'queued' ? 'measuring' : null), runs: evolveRuns(life.runs, event) };
     case 'AttemptCompleted':
+    case 'HeldOutMeasured':
     case 'AttemptFailed':
     case 'AttemptAborted':
     case 'AttemptCancelled':

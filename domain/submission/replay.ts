@@ -4,6 +4,7 @@ import { type ManifestFacts, measure } from '../integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../integrity/record.ts';
 import type { ActivePolicy } from '../policy/policy.ts';
 import { isRejection } from '../rejection.ts';
+import type { HeldOutMeasurement } from '../scoring/held-out.ts';
 import { completeScore } from './decide-conclusion.ts';
 import type { SubmissionEvent, SubmissionEventData } from './events.ts';
 import { evolve } from './evolve.ts';
@@ -16,6 +17,8 @@ export type AttemptFiles = { readonly record: RunRecord; readonly cuts: RunCuts;
 /** What is read while a history is replayed. Both throw where something isn't there. */
 export type ReplaySource = {
   filesOf(completed: SubmissionEventData<'AttemptCompleted'>): Promise<AttemptFiles>;
+  /** What the stored result of a held-out run says. */
+  heldOutOf(measured: SubmissionEventData<'HeldOutMeasured'>): Promise<HeldOutMeasurement>;
   policyOf(version: number): Promise<ActivePolicy>;
 };
 
@@ -23,15 +26,15 @@ export type ReplaySource = {
 export type Replayed = {
   /** Index of the event in the history. */
   readonly index: number;
-  readonly what: 'measurement' | 'examination' | 'score';
+  readonly what: 'measurement' | 'examination' | 'heldOut' | 'score';
   readonly stated: object | null;
   readonly computed: object | null;
   readonly isEqual: boolean;
 };
 
 /**
- * Computes everything that a submission's history states in numbers anew: measurements and examinations from the stored records and cuts, scores
- * from those, under the policies of their day. Nothing may differ, not by the last bit.
+ * Computes everything that a submission's history states in numbers anew: measurements and examinations from the stored records and cuts,
+ * held-out measures from the stored results, scores from those, under the policies of their day. Nothing may differ, not by the last bit.
  */
 export async function replay(history: readonly SubmissionEvent[], source: ReplaySource): Promise<readonly Replayed[]> {
   const replayed: Replayed[] = [];
@@ -46,6 +49,9 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
       const rerunOf = run.purpose === 'rerun' ? scored : null;
       add('examination', event.data.examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
       if (run.purpose === 'score') scored = files.record;
+    }
+    if (event.type === 'HeldOutMeasured') {
+      add('heldOut', event.data.measurement, await source.heldOutOf(event.data));
     }
     if ((event.type === 'ScoreComputed' || event.type === 'ScoreRecomputed') && state.phase !== 'absent') {
       add('score', event.data.score, scoreOf(state, await source.policyOf(event.data.policyVersion)));

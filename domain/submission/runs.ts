@@ -1,6 +1,7 @@
 import type { RerunVerdict } from '../integrity/rerun.ts';
 import type { RepeatedRun } from '../integrity/rerun-plan.ts';
 import type { Confirmation, RunPurpose, SubmissionEvent, SubmissionEventData } from './events.ts';
+import { heldOutSideOf } from './held-out-runs.ts';
 import type { LivingState, Run, SubmissionState } from './state.ts';
 
 type RunEvent = Extract<
@@ -10,6 +11,7 @@ type RunEvent = Extract<
       | 'RunRequested'
       | 'AttemptStarted'
       | 'AttemptCompleted'
+      | 'HeldOutMeasured'
       | 'AttemptFailed'
       | 'AttemptAborted'
       | 'AttemptCancelled'
@@ -45,9 +47,12 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     case 'AttemptCompleted': {
       if (run.status !== 'attempting') return run;
       const { deviceClass } = run;
-      const { measurement, record, cuts, examination, platform } = event.data;
-      return { ...kept, status: 'measured', deviceClass, measurement, record, cuts, examination, platform };
+      const { measurement, record, cuts, manifest, state, examination, platform } = event.data;
+      const files = { record, cuts, manifest, state };
+      return { ...kept, status: 'measured', deviceClass, measurement, ...files, examination, platform };
     }
+    case 'HeldOutMeasured':
+      return { ...kept, status: 'heldOutMeasured', heldOut: event.data.measurement };
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
     case 'AttemptAborted':
@@ -65,6 +70,7 @@ function conclude(
   { conclusion, verdict: rerunVerdict }: SubmissionEventData<'RunConcluded'>,
 ): Run {
   if (conclusion !== 'measured') return { ...kept, status: 'concludedWithout', conclusion, rerunVerdict };
+  if (run.status === 'heldOutMeasured') return { ...run, status: 'heldOutConcluded' };
   return run.status === 'measured' ? { ...run, status: 'concluded', rerunVerdict } : run;
 }
 
@@ -73,7 +79,7 @@ export function findRun(runs: readonly Run[], name: string): Run | undefined {
 }
 
 export function isConcluded(run: Run): boolean {
-  return run.status === 'concluded' || run.status === 'concludedWithout';
+  return run.status === 'concluded' || run.status === 'heldOutConcluded' || run.status === 'concludedWithout';
 }
 
 export type RunIn<Status extends Run['status']> = Extract<Run, { status: Status }>;
@@ -90,9 +96,13 @@ export function isOpenToAttempts(
   return state.phase === 'queued' || state.phase === 'measuring' || state.phase === 'completed';
 }
 
-/** There is one score run, and it comes first: every other run stands beside it. */
-export function isRunWanted(runs: readonly Run[], purpose: RunPurpose): boolean {
-  return runs.some((run) => run.purpose === 'score') === (purpose !== 'score');
+/** There is one score run, and it comes first: every other run stands beside it. A held-out run's name says what it asks about. */
+export function isRunWanted(
+  runs: readonly Run[],
+  asked: { readonly run: string; readonly purpose: RunPurpose },
+): boolean {
+  const isKnown = asked.purpose !== 'heldOut' || heldOutSideOf(asked.run) !== null;
+  return isKnown && runs.some((run) => run.purpose === 'score') === (asked.purpose !== 'score');
 }
 
 /** The concluded measurement that the score is made of. */

@@ -1,6 +1,7 @@
 import type { Examination } from '../integrity/examination.ts';
 import type { RerunVerdict } from '../integrity/rerun.ts';
 import type { BlobReference } from '../ports/blobs.ts';
+import type { HeldOutMeasurement } from '../scoring/held-out.ts';
 import type {
   FailureReason,
   Finding,
@@ -19,6 +20,9 @@ export type Result = {
   readonly measurement: Measurement;
   readonly record: BlobReference;
   readonly cuts: BlobReference | null;
+  readonly manifest: BlobReference;
+  /** What the model held at the end, where policy has it measured. */
+  readonly state: BlobReference | null;
   readonly examination: Examination | null;
   readonly platform: string;
 };
@@ -42,6 +46,7 @@ export type Run = {
       readonly deadlineAt: string;
     }
   | ({ readonly status: 'measured' } & Result)
+  | { readonly status: 'heldOutMeasured' | 'heldOutConcluded'; readonly heldOut: HeldOutMeasurement }
   | { readonly status: 'failed'; readonly verdict: FailureReason }
   /** `rerunVerdict`: of a rerun alone. */
   | ({ readonly status: 'concluded'; readonly rerunVerdict: RerunVerdict | null } & Result)

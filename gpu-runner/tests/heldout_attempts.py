@@ -37,6 +37,7 @@ class HeldOutRun:
     result: dict[str, Any]
     raw: bytes  # of the result
     stdout: str  # of the referee
+    spec: dict[str, Any]
 
 
 def run_held_out(
@@ -73,7 +74,7 @@ def run_held_out(
         out = home / "attempt/out"
         assert [path.name for path in out.iterdir()] == ["heldout.json"]
         raw = (out / "heldout.json").read_bytes()
-        return HeldOutRun(json.loads(raw), raw, said.getvalue())
+        return HeldOutRun(json.loads(raw), raw, said.getvalue(), asked_spec)
 
 
 def fork_contestant(home: Path, role: int) -> int:

@@ -1,5 +1,6 @@
 """Writes fixtures/{spec,record,cuts,manifest}.json and bundle from one honest attempt, the same files of one that is
-scored by a sample of rows (sampled/) and of one that looks ahead (convicted/), and fixtures/decoys.json.
+scored by a sample of rows (sampled/), of one that looks ahead (convicted/) and of one that hands over its state
+(exported/); that state's held-out results (heldout/<name>.json beside <name>.spec.json); and fixtures/decoys.json.
 
     PYTHONPATH=.:tests python3 tests/make_fixtures.py
 
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy
 
 from attempts import CONTESTANT, GRU, TRAIN, Result, run_attempt
+from heldout_attempts import run_held_out
 from prism_runner.bundle import write_canonical
 from prism_runner.decoys import Placement, decoy_cuts, decoy_tokens
 
@@ -50,10 +52,38 @@ def write(folder: Path, result: Result) -> None:
         (folder / "record.json").write_bytes(result.record_bytes)
 
 
+def write_held_out(folder: Path, state: Path, released: list[list[int]]) -> None:
+    """What held-out runs of a state come to: measured on both sides, and by two kinds of contestant's fault."""
+    folder.mkdir(exist_ok=True)
+    runs = {
+        "val": run_held_out(state),
+        "train": run_held_out(state, side="train", released=released),
+        "crashed": run_held_out(state, GRU + CRASH),
+        "disagreed": run_held_out(state, GRU + AHEAD),
+    }
+    for name, run in runs.items():
+        (folder / f"{name}.json").write_bytes(run.raw)
+        (folder / f"{name}.spec.json").write_text(json.dumps(run.spec, indent=2) + "\n")
+
+
+CRASH = "\ndef crash(*_):\n    raise RuntimeError('on purpose')\n\nTiny.forward = crash\n"
+AHEAD = """
+honest = Tiny.forward
+
+def ahead(self, tokens):
+    return honest(self, tokens) + 3 * nn.functional.one_hot(tokens.roll(-1, 1), 256)
+
+Tiny.forward = ahead
+"""
+
 if __name__ == "__main__":
     write(FIXTURES, run_attempt(command=CONTESTANT, own_process=True))
     bundle = write_canonical({"architecture.py": GRU.encode(), "training.py": TRAIN.encode()})
     (FIXTURES / "bundle").write_bytes(bundle)
     write(FIXTURES / "sampled", run_attempt(fraction=0.5, own_process=True))
     write(FIXTURES / "convicted", run_attempt(BACKWARDS, purpose="rerun", own_process=True))
+    exported = run_attempt(exportState=True, seedAudit=True, own_process=True)
+    write(FIXTURES / "exported", exported)
+    assert exported.state is not None
+    write_held_out(FIXTURES / "heldout", exported.state, exported.manifest["export"]["released"])
     (FIXTURES / "decoys.json").write_text(json.dumps(decoys()) + "\n")

@@ -9,6 +9,7 @@ from attempts import Result
 from prism_runner.bundle import parse_canonical, xz_bytes
 from prism_runner.canonical_json import encode
 from prism_runner.decoys import Placement
+from prism_runner.heldout_spec import parse_held_out
 from prism_runner.spec import parse_spec
 from test_attempts import check_sums
 from test_examined_attempts import check_cuts
@@ -16,6 +17,7 @@ from test_examined_attempts import check_cuts
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 RECORD = (FIXTURES / "record.json").read_bytes()
 MANIFEST = (FIXTURES / "manifest.json").read_bytes()
+HELD_OUT = {"val": "measured", "train": "measured", "crashed": "failed", "disagreed": "disagree"}
 BUNDLE = (FIXTURES / "bundle").read_bytes()
 
 
@@ -47,6 +49,17 @@ def test_a_sampled_record_lists_its_rows_and_a_conviction_has_no_record() -> Non
     assert manifest["outcome"]["verdict"] == "causality"
     raw = (FIXTURES / "convicted/cuts.json").read_bytes()
     assert (manifest["recordDigest"], manifest["cutsDigest"]) == (None, hashlib.sha256(raw).hexdigest())
+
+
+def test_a_handed_over_state_is_the_one_that_held_out_results_are_of() -> None:
+    manifest = json.loads((FIXTURES / "exported/manifest.json").read_bytes())
+    assert manifest["export"]["batchSize"] == 4
+    assert manifest["anti_cheat"]["seed_audit"]["invariantElements"] == 0
+    for name, verdict in HELD_OUT.items():
+        raw, spec = ((FIXTURES / f"heldout/{name}{kind}.json").read_bytes() for kind in ("", ".spec"))
+        result = json.loads(raw)
+        assert (encode(result), result["verdict"], result["stateDigest"]) == (raw, verdict, manifest["stateDigest"])
+        assert parse_held_out(spec)[1].state_digest == manifest["stateDigest"]
 
 
 def test_the_spec_is_read_and_names_the_bundle_and_the_manifest_s_provenance() -> None:

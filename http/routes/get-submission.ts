@@ -5,6 +5,7 @@ import type { QueueQueries } from '../../projections/due-submissions.ts';
 import type { SubmissionView } from '../../projections/submission-view.ts';
 import type { SubmissionQueries } from '../../projections/submissions.ts';
 import { certaintyBody } from '../certainty-body.ts';
+import { heldOutBody } from '../held-out-body.ts';
 import { submissionIdFrom, unknownSubmission } from '../submission-id.ts';
 
 export type GetSubmissionDependencies = {
@@ -60,6 +61,8 @@ function toBody(view: SubmissionView, placeInQueue: number | null, heartbeat: He
     cuts_digest: view.cutsDigest,
     rerun_verdict: view.rerunVerdict,
     manifest_digest: view.manifestDigest,
+    state_digest: view.stateDigest,
+    seed_audit: seedAuditBody(view),
     covered_bytes: view.coveredBytes,
     stream_bytes: view.streamBytes,
     score: scoreBody(view),
@@ -95,6 +98,12 @@ function progressBody({ run }: SubmissionView, beat: Heartbeat | null) {
   return isOfThisAttempt ? { at: beat.at, phase: beat.phase, covered: beat.progress } : null;
 }
 
+function seedAuditBody({ seedAudit }: SubmissionView) {
+  if (seedAudit === null) return null;
+  const { elements, invariantElements, informationBytes } = seedAudit;
+  return { elements, invariant_elements: invariantElements, information_bytes: informationBytes };
+}
+
 function scoreBody({ score }: SubmissionView) {
   if (score === null) return null;
   return {
@@ -102,6 +111,7 @@ function scoreBody({ score }: SubmissionView) {
     source_bpb: score.sourceBpb,
     charged_bpb: score.chargedBpb,
     base: score.base,
+    held_out: heldOutBody(score),
     penalty: score.penalty,
     tie_break: score.tieBreak,
     multiplier: score.multiplier,

@@ -1,13 +1,13 @@
 import type { CommandHandler } from '../../domain/handle-command.ts';
 import { deriveId } from '../../domain/ids.ts';
-import { limitsOf } from '../../domain/integrity/rerun-plan.ts';
 import type { Policies } from '../../domain/policy/policy-aggregate.ts';
 import type { DueWork } from '../../domain/ports/due-work.ts';
 import { isRejection } from '../../domain/rejection.ts';
 import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import type { SlotCommand, SlotState } from '../../domain/slot/slot.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
-import { findRun, isOpenToAttempts, repeatedBy, scoredRun } from '../../domain/submission/runs.ts';
+import { attemptSeconds, runLimits } from '../../domain/submission/run-limits.ts';
+import { findRun, isOpenToAttempts, scoredRun } from '../../domain/submission/runs.ts';
 import type { SubmissionHandler } from './performer.ts';
 
 export type SlotHandler = CommandHandler<SlotState, SlotCommand, SlotEvent>;
@@ -53,9 +53,9 @@ async function grantLease(
   const run = findRun(state.runs, waiting.run);
   if (run?.status !== 'waiting') return null;
   const { policy } = await policies.ofVersion(run.policyVersion);
-  const { timeoutSeconds } = limitsOf(repeatedBy(state, run), policy);
-  // A rerun compares with its run digit by digit: on the same class of device at least.
-  const classes = run.purpose === 'rerun' ? [scoredRun(state)?.deviceClass] : policy.deviceClasses;
+  const seconds = attemptSeconds(run, runLimits(state, run, policy));
+  // What follows the score run compares with it: on the same class of device at least.
+  const classes = run.purpose === 'score' ? policy.deviceClasses : [scoredRun(state)?.deviceClass];
   const index = free.findIndex((slot) => classes.includes(slot.deviceClass));
   const slot = free[index];
   if (slot === undefined) return null;
@@ -63,7 +63,7 @@ async function grantLease(
   const stream = slotStream(slot.executor, slot.device);
   const attempt = run.lastAttempt + 1;
   const now = clock();
-  const deadline = now.getTime() + (timeoutSeconds + leaseMarginSeconds) * 1_000;
+  const deadline = now.getTime() + (seconds + leaseMarginSeconds) * 1_000;
   const { lastEvent } = await slots.load(stream);
   const granted = await slots.handle(
     stream,

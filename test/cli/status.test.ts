@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { SubmissionAnswer } from '../../cli/answers.ts';
-import { describeCertainty, describeSubmission } from '../../cli/commands/status.ts';
+import { describeCertainty, describeHeldOut, describeSubmission } from '../../cli/commands/status.ts';
 
 const score = {
   ...{ bits_per_byte: 2.6, standard_error_bpb: 0, confirmation: 'unconfirmed', counted_bpb: 2.71 },
@@ -24,6 +24,22 @@ describe('What prism status says', () => {
     ]);
   });
 
+  it('of a held-out measure is what the model gained, or that it was lost', () => {
+    const nothing = { delta_bpb: null, delta_standard_error_bpb: null, gap_bpb: null, gap_standard_error_bpb: null };
+    const measured = { delta_bpb: 4.1, delta_standard_error_bpb: 0.03, gap_bpb: 1.2, gap_standard_error_bpb: 0.04 };
+    const said = [
+      describeHeldOut({ outcome: 'measured', ...measured }, 0.5),
+      describeHeldOut({ outcome: 'failed', ...nothing }, 0.5),
+      describeHeldOut({ outcome: 'unmeasured', ...nothing }, 1),
+      describeHeldOut({ outcome: 'off', ...nothing }, 1),
+    ].flat();
+    expect(said).to.deep.equal([
+      '  held out              4.1 ± 0.03 better than its random twin, gap 1.2 ± 0.04; the score counts times 0.5',
+      "  held out              it didn't get through; the score counts times 0.5",
+      '  held out              not measured, by a fault of ours',
+    ]);
+  });
+
   it('of a score that nothing bounds is that nothing bounds it', () => {
     const lines = describeCertainty({ ...score, blind: null, undetected_bpb: null, baseline_bpb: null });
     expect(lines.slice(2).map((line) => line.slice(24))).to.deep.equal([
@@ -39,5 +55,7 @@ describe('What prism status says', () => {
       ...{ run: { purpose: 'rerun' }, progress: { phase: 'running', covered: 0.519 } },
     };
     expect(describeSubmission(running)).to.equal('running once more, to confirm the score: 51 % of the stream');
+    const heldOut = { ...running, run: { purpose: 'heldOut' }, progress: null };
+    expect(describeSubmission(heldOut)).to.equal('measured on text that it has never seen');
   });
 });

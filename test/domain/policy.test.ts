@@ -41,8 +41,10 @@ describe('The policy', () => {
       holdSeconds: 86_400,
       epochSeconds: 21_600,
       deviceClasses: ['gpu'],
-      scoring: { sourceCharge: 1 },
+      scoring: { sourceCharge: 1, tieBreakScale: 4, largestGapBpb: 1 },
+      seedAudit: 'on',
     });
+    expect(policy.heldOut).to.include({ mode: 'on', valBytes: 65_536, trainBytes: 65_536, cuts: 4_096 });
   });
 
   it('has every gate off that isn’t built, and can’t switch one on', () => {

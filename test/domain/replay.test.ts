@@ -4,18 +4,22 @@ import { examine } from '../../domain/integrity/examination.ts';
 import { type ManifestFacts, measure } from '../../domain/integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../../domain/integrity/record.ts';
 import { isRejection } from '../../domain/rejection.ts';
+import type { HeldOutMeasurement } from '../../domain/scoring/held-out.ts';
 import type { SubmissionCommand } from '../../domain/submission/commands.ts';
 import { decide } from '../../domain/submission/decide.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import { evolve } from '../../domain/submission/evolve.ts';
 import { type AttemptFiles, replay } from '../../domain/submission/replay.ts';
 import { initialState, type SubmissionState } from '../../domain/submission/state.ts';
+import { givenSubmission } from './given-when-then.ts';
 import { attempt, bounds, populationOf, rerunDensity, runDensity } from './integrity/simulated.ts';
 import {
   activePolicy,
   blob,
   completedOutcome,
   concludeWith,
+  heldOutMeasurement,
+  measuredOnBothSides,
   recordOutcome,
   requestRun,
   startAttempt,
@@ -58,6 +62,7 @@ const rerun = attempt(demo, honest, rerunDensity, 2, false);
 const source = (files: ReadonlyMap<string, AttemptFiles>) => ({
   filesOf: async ({ record }: { readonly record: { readonly sha256: string } }) =>
     files.get(record.sha256) ?? expect.fail('no such record'),
+  heldOutOf: async () => expect.fail('nothing was held out'),
   policyOf: async () => activePolicy(),
 });
 
@@ -79,6 +84,26 @@ describe('A replay', () => {
     const [, , published, , , corrected] = replayed.map(({ stated }) => stated);
     expect(published).to.include({ confirmation: 'unconfirmed' });
     expect(corrected).to.include({ confirmation: 'confirmed' });
+  });
+
+  it('holds a held-out measure against its stored result, and the score against both', async () => {
+    const history = [...measuredOnBothSides, ...givenSubmission(...measuredOnBothSides).when(concludeWith({})).events];
+    const unexamined = history.map((event): SubmissionEvent => {
+      if (event.type !== 'AttemptCompleted') return event;
+      return { ...event, data: { ...event.data, cuts: null } };
+    });
+    const stored = {
+      ...source(new Map()),
+      heldOutOf: async ({ measurement }: { measurement: HeldOutMeasurement }) => measurement,
+    };
+    const replayed = await replay(unexamined, stored);
+    expect(replayed.map(({ what, isEqual }) => [what, isEqual])).to.deep.equal([
+      ['heldOut', true],
+      ['heldOut', true],
+      ['score', true],
+    ]);
+    const other = { ...stored, heldOutOf: async () => heldOutMeasurement('train') };
+    expect((await replay(unexamined, other)).map(({ isEqual }) => isEqual)).to.deep.equal([false, true, true]);
   });
 
   it('sees one microNat', async () => {

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { bitsPerByte, sourceBitsPerByte } from '../../domain/scoring/code-length.ts';
 import { computeScore, isStep0Anomalous } from '../../domain/scoring/score.ts';
 import type { Measurement } from '../../domain/submission/events.ts';
-import { measurement, scoreOf, unconfirmed } from './submission-examples.ts';
+import { activePolicy, measurement, scoreOf, unconfirmed } from './submission-examples.ts';
 
-const charged = { sourceCharge: 1 };
+const charged = activePolicy().policy.scoring;
 const microNatsPerBit = Math.LN2 * 1e6;
 
 describe('The code length', () => {
@@ -40,7 +40,7 @@ describe('The score', () => {
   });
 
   it('charges no source where policy says 0', () => {
-    const scored = computeScore(unconfirmed(measurement), { sourceCharge: 0 });
+    const scored = computeScore(unconfirmed(measurement), { ...charged, sourceCharge: 0 });
     if (scored.kind !== 'scored') return expect.fail(scored.message);
     expect(scored.score.base).to.be.closeTo(1 / 3.6, 1e-9);
     expect(scored.score.sourceBpb).to.equal(0.1);

@@ -55,12 +55,12 @@ describe('A run', () => {
 
   it('may be added while others are measured, and holds the score back until it is concluded', () => {
     given(...scoring)
-      .when(requestRun('heldOut', 'heldOut'))
+      .when(requestRun('rerun', 'rerun'))
       .thenYields({ type: 'RunRequested' })
       .state((state) => expect(state.phase).to.equal('measuring'));
-    const both = [...scoring, runRequested('heldOut', 'heldOut'), attemptStarted('heldOut', 1)];
+    const both = [...scoring, runRequested('rerun', 'rerun'), attemptStarted('rerun', 1)];
     given(...both)
-      .when(recordOutcome('heldOut', 1, completedOutcome))
+      .when(recordOutcome('rerun', 1, completedOutcome))
       .state((state) => expect(state.phase).to.equal('scoring'));
   });
 

@@ -33,7 +33,7 @@ describe('Events from before there were cuts', () => {
       platform: digest('c'),
     };
     expect(toDomainEvent(written('AttemptCompleted', data)).data).to.deep.include({
-      ...{ cuts: null, examination: null, keys: null },
+      ...{ cuts: null, examination: null, keys: null, state: null, seedAudit: null },
       measurement: {
         ...measurement,
         ...{ standardErrorMicroNats: 0, baselineMicroNats: null, batches: 0, longestRowBytes: 0, seconds: null },
@@ -54,22 +54,25 @@ describe('Events from before there were cuts', () => {
       expect(data).to.have.deep.property('score', {
         ...score,
         ...{ standardErrorBpb: 0, blindBpb: null, blindStandardErrorBpb: null, confirmation: 'unconfirmed' },
-        ...{ countedBpb: 2.6, undetectedBpb: null, baselineBpb: null },
+        ...{ countedBpb: 2.6, undetectedBpb: null, baselineBpb: null, heldOut: 'off', heldOutBpb: null },
+        ...{ deltaBpb: null, deltaStandardErrorBpb: null, gapBpb: null, gapStandardErrorBpb: null },
       });
     }
   });
 
-  it('read as policies that asked for no rerun', () => {
+  it('read as policies that asked for no rerun, and for nothing held out', () => {
     const policy = { streamBytes: 8_192 };
     const event = toDomainEvent(written('PolicyActivated', { version: 1, policy, operator: 'o', reason: 'r' }));
     const activated = event as PolicyEvent;
     expect(activated.data.policy.integrity.reruns.mode).to.equal('off');
+    expect(activated.data.policy.heldOut.mode).to.equal('off');
+    expect(activated.data.policy.seedAudit).to.equal('off');
     expect(activated.data.policy.streamBytes).to.equal(8_192);
   });
 
   it('are written in a later version now', () => {
     const types = ['AttemptCompleted', 'AttemptFailed', 'RunConcluded', 'ScoreComputed', 'ScoreRecomputed'];
-    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([2, 2, 2, 2, 2, 3]);
+    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([3, 2, 2, 3, 3, 3]);
     expect(newestVersion('SubmissionReceived')).to.equal(1);
   });
 });

@@ -7,7 +7,7 @@ import type { ContainerEngine } from '../../executor/container-engine.ts';
 import { clearPair, openPair } from '../../executor/container-pair.ts';
 import { engineFacts } from '../../executor/engine-facts.ts';
 import { outputTap } from '../../executor/output-tap.ts';
-import { timings } from '../../executor/supervise.ts';
+import { timings } from '../../executor/watching.ts';
 import * as programs from './container-programs.ts';
 import { examining, spec } from './run-examples.ts';
 import { describeWithEngine, type RealEngine } from './with-engine.ts';
@@ -30,16 +30,17 @@ async function planWith(
       ...{
         scope,
         imageId: real.imageId,
-        commands: { referee, contestant },
+        commands: { referee, contestant, heldOutReferee: [] },
         deadlineAt: '2030-01-01T00:00:00.000Z',
         cpuset: '0',
         threads: 1,
       },
       ...{ memoryBytes: 128 * 2 ** 20, pids: 48, artifactsBytes: 32 * 2 ** 20, device: 'cpu0', deviceClass: 'cpu' },
-      ...{ dataDir: '/etc', tokenizersDir: '/etc', runtime: null, cgroupParent },
+      ...{ heldOutSeats: null, dataDir: '/etc', tokenizersDir: '/etc', runtime: null, cgroupParent },
     },
     spec: { ...spec, ...key },
     bundle: Buffer.from('bundle'),
+    ...{ kind: 'training', keeper: null },
     examining,
     supervision: {
       cgroupParent,

@@ -17,6 +17,7 @@ function planOf(
   supervision: Partial<AttemptPlan['supervision']> = {},
 ): AttemptPlan {
   return {
+    ...{ kind: 'training', keeper: null },
     pair: {
       ...{
         scope,
@@ -27,7 +28,13 @@ function planOf(
         threads: 1,
       },
       ...{ memoryBytes: 2 ** 28, pids: 64, artifactsBytes: 2 ** 20, device: 'cpu0', deviceClass: 'cpu' },
-      ...{ dataDir: '/srv/data', tokenizersDir: '/srv/tokenizers', runtime: null, cgroupParent: null },
+      ...{
+        heldOutSeats: null,
+        dataDir: '/srv/data',
+        tokenizersDir: '/srv/tokenizers',
+        runtime: null,
+        cgroupParent: null,
+      },
     },
     spec,
     bundle: Buffer.from('bundle'),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HostConfig } from 'dockerode';
-import { attemptLabels, attemptNames } from '../../executor/attempt-names.ts';
+import { attemptLabels, attemptNames, seats } from '../../executor/attempt-names.ts';
 import {
   attemptVolumes,
   contestantOptions,
@@ -26,7 +26,13 @@ const plan: PairPlan = {
     threads: 1,
   },
   ...{ memoryBytes: 2 ** 30, pids: 512, artifactsBytes: 2 ** 20, device: 'cpu0', deviceClass: 'cpu' },
-  ...{ dataDir: '/srv/train', tokenizersDir: '/srv/tokenizers', runtime: null, cgroupParent: '/prism/x' },
+  ...{
+    heldOutSeats: null,
+    dataDir: '/srv/train',
+    tokenizersDir: '/srv/tokenizers',
+    runtime: null,
+    cgroupParent: '/prism/x',
+  },
 };
 const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
 
@@ -87,6 +93,27 @@ describe('container options', () => {
     expect(mounts).to.deep.equal(['/attempt rw', '/channel rw', '/data ro', '/tokenizers ro']);
   });
 
+  it('give each contestant of a held-out attempt a channel that no other one sees', () => {
+    const seated = { ...plan, heldOutSeats: seats, dataDir: '/srv/val' };
+    const channels = seats.map((seat) => attemptNames(scope, seat).channelVolume);
+    expect(new Set(channels).size).to.equal(3);
+    const referee = refereeOptions(seated);
+    const mounts = (referee.HostConfig?.Mounts ?? []).map(({ Source, Target }) => [Source, Target]);
+    expect(mounts.slice(1, 4)).to.deep.equal(channels.map((volume, seat) => [volume, `/channel/${seat}`]));
+    expect(mounts).to.deep.include(['/srv/val', '/data']).and.to.have.length(6);
+    expect(referee.Cmd?.join(' ')).to.equal('python3 -P -s -B -m prism_runner heldout');
+    for (const seat of seats) {
+      const options = contestantOptions(seated, seat);
+      expect(options.name).to.equal(attemptNames(scope, seat).contestant);
+      const own = options.HostConfig?.Mounts?.map(({ Source, Target, ReadOnly }) => [Source, Target, ReadOnly]);
+      expect(own).to.deep.equal([[channels[seat], '/channel', true]]);
+      expect(options.Cmd).to.deep.equal(contestantOptions(plan).Cmd);
+    }
+    expect(attemptVolumes(seated).map(({ Name }) => Name))
+      .to.include.members(channels)
+      .and.to.have.length(4);
+  });
+
   it('launch exactly what the contract says', () => {
     expect(contestantOptions(plan).Cmd?.join(' ')).to.equal(
       'python3 -P -s -B -m torch.distributed.run --standalone --local-addr=127.0.0.1 --nnodes=1 --nproc-per-node=1 -m prism_runner contestant',
@@ -110,7 +137,7 @@ describe('container options', () => {
   });
 
   it('cap the channel, and label everything so that it can be found again', () => {
-    const [attempt, channel] = attemptVolumes(scope, plan.deadlineAt);
+    const [attempt, channel] = attemptVolumes(plan);
     expect(channel?.DriverOpts).to.deep.include({ type: 'tmpfs' }).and.have.property('o').that.includes('size=1m');
     for (const labels of [
       attempt?.Labels,

@@ -22,7 +22,12 @@ function worldOn(real: RealEngine, draft: PolicyDraft = {}, changes: Partial<Exe
   const world = leasedSubmissions(draft);
   const { log, submissions, slots, policy } = world;
   const { docker, instance, imageId, runnerDigest } = real;
-  const digests = { runnerDigest, dataDigest: digestOf('data'), tokenizersDigest: digestOf('tokenizers') };
+  const digests = {
+    runnerDigest,
+    dataDigest: digestOf('data'),
+    valDigest: digestOf('val'),
+    tokenizersDigest: digestOf('tokenizers'),
+  };
   const options: ExecutorOptions = {
     ...{
       docker,
@@ -42,9 +47,9 @@ function worldOn(real: RealEngine, draft: PolicyDraft = {}, changes: Partial<Exe
       logger: silent,
     },
     onProgress: () => {},
-    runner: { imageId, dataDir: '/etc', tokenizersDir: '/etc', ...digests },
+    runner: { imageId, dataDir: '/etc', valDir: '/etc', tokenizersDir: '/etc', ...digests },
     slotPlans: [{ device, deviceClass: 'cpu', cpuset: '0', memoryBytes: 1_024 * mebibyte }],
-    commands: { referee: programs.referee, contestant: programs.patient },
+    commands: { ...launchCommands, referee: programs.referee, contestant: programs.patient },
     ...changes,
   };
   return { ...world, live: () => startExecutor(options) };
@@ -190,17 +195,19 @@ const honestBundle = [
 ];
 
 /**
- * The demo's train split and the tokenizer tables, with the digests of their manifests; null where they aren't
+ * The demo's train and val splits and the tokenizer tables, with the digests of their manifests; null where they aren't
  * prepared.
  */
 async function lockedFiles() {
   const cache = resolve('.cache');
   const corpus = (await readdir(cache).catch(() => [])).filter((name) => name.startsWith('corpus-')).at(-1);
   if (corpus === undefined) return null;
-  const [dataDir, tokenizersDir] = [join(cache, corpus, 'train'), join(cache, 'tokenizers')];
+  const [dataDir, valDir] = [join(cache, corpus, 'train'), join(cache, corpus, 'val')];
+  const tokenizersDir = join(cache, 'tokenizers');
   const digest = async (folder: string) => sha256Hex(await readFile(join(folder, 'MANIFEST.json')));
   try {
-    return { dataDir, tokenizersDir, dataDigest: await digest(dataDir), tokenizersDigest: await digest(tokenizersDir) };
+    const digests = { dataDigest: await digest(dataDir), valDigest: await digest(valDir) };
+    return { dataDir, valDir, tokenizersDir, ...digests, tokenizersDigest: await digest(tokenizersDir) };
   } catch {
     return null;
   }

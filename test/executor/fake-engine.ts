@@ -1,4 +1,5 @@
 import { Readable, type Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { ContainerCreateOptions } from 'dockerode';
 import { tarOf } from '../../executor/attempt-archive.ts';
 import type { ContainerEngine, ContainerStatus } from '../../executor/container-engine.ts';
@@ -27,10 +28,12 @@ type Kept = FakeContainer & {
 export type Program = (self: FakeContainer, other: (role: string) => FakeContainer | undefined) => void;
 
 /** A container engine in memory. It outlives executors, as the real one does; `break` makes it unreachable. */
-export function fakeEngine(programs: Readonly<Record<string, Program>>) {
+export function fakeEngine(started: Readonly<Record<string, Program>>) {
+  const programs = { ...started };
   const containers = new Map<string, Kept>();
   const volumes = new Map<string, Readonly<Record<string, string>>>();
   const calls: string[] = [];
+  const inputs: Buffer[] = [];
   let isBroken = false;
   const breaks = new Set<(error: Error) => void>();
 
@@ -95,8 +98,9 @@ export function fakeEngine(programs: Readonly<Record<string, Program>>) {
       const name = options.name ?? '';
       if (!containers.has(name)) containers.set(name, create(options));
     },
-    async putArchive(name) {
+    async putArchive(name, _folder, tar) {
       call(`put ${containers.get(name)?.role}`);
+      inputs.push(tar instanceof Uint8Array ? Buffer.from(tar) : await buffer(tar));
     },
     async readArchive(name, path) {
       call(`read ${path}`);
@@ -169,6 +173,10 @@ export function fakeEngine(programs: Readonly<Record<string, Program>>) {
   return {
     engine,
     calls,
+    /** By role; a test may change one for the next start. */
+    programs,
+    /** The tars that were put into containers. */
+    inputs,
     find,
     leftovers: () => [...containers.keys(), ...volumes.keys()],
     /** Runs when a container of that role has ended. */

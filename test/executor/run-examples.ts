@@ -44,6 +44,7 @@ export const spec: RunSpec = {
     setupSeconds: 30,
     connectSeconds: 120,
     shownBudgetSeconds: 60,
+    maxStateBytes: 5_448_576,
   },
   decoys: {
     cutKey: digestOf('a cut key'),
@@ -53,6 +54,7 @@ export const spec: RunSpec = {
   },
   rows: { key: digestOf('a row key'), fraction: 1 },
   exportState: false,
+  seedAudit: false,
   device: 'cpu',
   worldSize: 1,
   backend: 'gloo',

@@ -26,6 +26,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
   const digests = {
     runnerDigest: digestOf('runner'),
     dataDigest: digestOf('data'),
+    valDigest: digestOf('val'),
     tokenizersDigest: digestOf('tokenizers'),
   };
   const parts: ExecutorParts = {
@@ -39,7 +40,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
       policyOf: () => policy,
     },
     ...{
-      runner: { imageId: 'image', dataDir: '/d', tokenizersDir: '/t', ...digests },
+      runner: { imageId: 'image', dataDir: '/d', valDir: '/v', tokenizersDir: '/t', ...digests },
       seasonSecret: Buffer.from('secret'),
       cutSecret: Buffer.from('cuts'),
       instance: 'test',

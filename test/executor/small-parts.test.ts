@@ -1,5 +1,6 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { policySchema } from '../../domain/policy/policy.ts';
 import { inputArchive, readOutputs, tarOf } from '../../executor/attempt-archive.ts';
@@ -13,6 +14,8 @@ import { buildRunSpec, forcedSeed } from '../../executor/run-spec.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { contract } from '../domain/submission-examples.ts';
 import { spec } from './run-examples.ts';
+
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe('the run spec', () => {
   const secret = Buffer.from('a season');
@@ -101,7 +104,7 @@ describe('the output tap', () => {
 
 describe('archives', () => {
   it('hand the referee its inputs, owned by it', async () => {
-    const tar = Buffer.from(await inputArchive(spec, Buffer.from('bundle')));
+    const tar = await buffer(inputArchive(spec, Buffer.from('bundle')));
     expect(tar.includes('in/spec.json') && tar.includes('in/bundle') && tar.includes('out')).to.equal(true);
     expect(Number.parseInt(tar.subarray(108, 116).toString(), 8)).to.equal(10_001);
   });
@@ -111,7 +114,12 @@ describe('archives', () => {
 
   it('give back the files by name, and pass over an unfinished one', async () => {
     expect((await outputs('out/record.json', 10)).record).to.have.length(10);
-    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({ record: null, cuts: null, manifest: null });
+    expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({
+      record: null,
+      cuts: null,
+      manifest: null,
+      state: null,
+    });
   });
 
   it('refuse a file over its limit, and end with a tar that breaks off', async () => {
@@ -126,12 +134,52 @@ describe('archives', () => {
   });
 });
 
+describe('an exported state', () => {
+  const bytes = Buffer.alloc(300_000, 7);
+  const stored = { bytes: bytes.byteLength, open: async () => Readable.from([bytes]) };
+  const keeperOf = (mostBytes: number) => {
+    const blobs = memoryBlobs();
+    return { blobs, mostBytes, put: (content: Readable) => blobs.put(content) };
+  };
+  const outputs = async (keeper: ReturnType<typeof keeperOf> | null) => {
+    const tar = await tarOf([
+      { name: 'out/record.json', content: Buffer.from('{}') },
+      { name: 'out/state.safetensors', content: stored },
+    ]);
+    return readOutputs(Readable.from([Buffer.from(tar)]), keeper);
+  };
+
+  it('goes from the referee into the blobs without being held, where somebody asks for it', async () => {
+    const keeper = keeperOf(bytes.byteLength);
+    const { state, record } = await outputs(keeper);
+    expect(state).to.include({ bytes: bytes.byteLength, sha256: digestOf(bytes) });
+    expect(await buffer(await keeper.blobs.open(state?.sha256 ?? ''))).to.deep.equal(bytes);
+    expect(record).to.have.length(2);
+    expect((await outputs(null)).state).to.equal(null);
+  });
+
+  it('is refused above its limit', async () => {
+    const name = await outputs(keeperOf(bytes.byteLength - 1)).catch((error: Error) => error.name);
+    expect(name).to.equal('UnexpectedArchiveError');
+  });
+
+  it('goes to a held-out referee beside its other inputs, or ends the tar with its own error', async () => {
+    const tar = await buffer(inputArchive(spec, Buffer.from('bundle'), stored));
+    expect(tar.includes('in/state.safetensors') && tar.includes(bytes)).to.equal(true);
+    const broken = { ...stored, open: () => Promise.reject(new Error('corrupt')) };
+    const ended = await buffer(inputArchive(spec, Buffer.from('bundle'), broken)).catch(
+      (error: Error) => error.message,
+    );
+    expect(ended).to.equal('corrupt');
+  });
+});
+
 describe('evidence', () => {
   it('rides with the event up to 64 KiB, and is stored before it above that', async () => {
     const blobs = memoryBlobs();
     const failure = {
       verdict: { kind: 'submissionFault', verdict: 'nan', where: null, message: 'm' },
-      measured: null,
+      ...{ measured: null, heldOut: null },
       record: null,
       cuts: Buffer.from('of an attempt that was not convicted for them'),
       keys: { cuts: spec.decoys.cutKey, rows: null },

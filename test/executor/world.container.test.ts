@@ -73,12 +73,13 @@ exec(${JSON.stringify(program)})
   const plan: PairPlan = {
     scope: { instance: real.instance, slot: 'slot-test-cpu0', key },
     imageId: real.imageId,
-    commands: { referee: [], contestant: ['python3', '-W', 'ignore', '-c', source, ...sentences] },
+    commands: { referee: [], heldOutReferee: [], contestant: ['python3', '-W', 'ignore', '-c', source, ...sentences] },
     deadlineAt: '2030-01-01T00:00:00.000Z',
     ...{ cpuset: '0', threads: 1, memoryBytes: 4 * 2 ** 30, pids: 64, artifactsBytes: 2 ** 20 },
     ...{
       device: 'cpu0',
       deviceClass: 'cpu',
+      heldOutSeats: null,
       dataDir: '/etc',
       tokenizersDir: '/etc',
       runtime: null,
@@ -90,7 +91,7 @@ exec(${JSON.stringify(program)})
   const onLine = (line: string) => lines.push(line);
   const tap = outputTap({ tailBytes: 4_096, limitBytes: 2 ** 20, onLimit: () => {}, onLine });
   try {
-    for (const volume of attemptVolumes(plan.scope, plan.deadlineAt)) await real.engine.ensureVolume(volume);
+    for (const volume of attemptVolumes(plan)) await real.engine.ensureVolume(volume);
     await real.engine.ensureContainer(contestantOptions(plan));
     const attachment = await real.engine.attach(contestant, tap.stdout, tap.stderr);
     await real.engine.start(contestant);

@@ -1,17 +1,21 @@
 import { expect } from 'chai';
 import { deriveId } from '../../domain/ids.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
+import { givenSubmission } from '../domain/given-when-then.ts';
 import {
   activePolicy,
   attemptCompleted,
   attemptStarted,
   completed,
+  conclude,
   contractResolved,
+  exportedState,
   fact,
   finding,
   gateSkipped,
   held,
   instant,
+  measuredOnBothSides,
   measuring,
   received,
   resolved,
@@ -79,6 +83,29 @@ describe('the query routes', () => {
       expect(body.final_score).to.be.closeTo(body.score.final_score, 0);
       expect(body.score.charged_bpb).to.be.closeTo(body.score.bits_per_byte + body.score.source_bpb, 1e-12);
       expect(body.record_digest).to.match(/^d{64}$/);
+    });
+
+    it('shows what became of the state of one, and what its model shares with another seed’s', async () => {
+      const seedAudit = { elements: 900, invariantElements: 40, informationBytes: 70 };
+      const history = measuredOnBothSides.map((event) =>
+        event.type === 'AttemptCompleted' ? fact(event.type, { ...event.data, seedAudit }) : event,
+      );
+      const { events: published } = givenSubmission(...history).when(conclude);
+      await given(submission('alice', [...history, ...published]));
+      const { body } = await get(app, `/v1/submissions/${id('alice')}`);
+      expect(body).to.deep.include({
+        ...{ status: 'completed', penalty: 1, attempts: 3, state_digest: exportedState.sha256 },
+        seed_audit: { elements: 900, invariant_elements: 40, information_bytes: 70 },
+      });
+      const { gap_bpb, gap_standard_error_bpb, ...held } = body.score.held_out;
+      expect(held).to.deep.equal({
+        ...{ outcome: 'measured', bits_per_byte: 2.7, delta_bpb: 4, delta_standard_error_bpb: 0.03 },
+      });
+      expect([gap_bpb, gap_standard_error_bpb].map((bits) => bits.toFixed(6))).to.deep.equal(['0.200000', '0.042426']);
+      expect(body.score.final_score).to.equal(body.score.base + body.score.tie_break);
+      const { events } = (await get(app, `/v1/submissions/${id('alice')}/events`)).body;
+      const shown = events.find(({ type }: { type: string }) => type === 'HeldOutMeasured');
+      expect(shown.data).to.have.keys('run', 'attempt', 'result', 'measurement', 'runnerDigest', 'platform');
     });
 
     it('explains a rejection with its findings', async () => {

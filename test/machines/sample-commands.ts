@@ -12,7 +12,9 @@ import {
   contract,
   crashOutcome,
   expireHold,
+  exportingOutcome,
   finding,
+  heldOutOutcome,
   hold,
   instant,
   measurement,
@@ -53,6 +55,7 @@ const fixedCommands: readonly SubmissionCommand[] = [
   requestRun('another', 'score'),
   requestRun('rerun', 'rerun'),
   requestRun('heldOut', 'heldOut'),
+  requestRun('unheardOf', 'heldOut'),
   conclude,
   concludeWith({ integrity: { reruns: { mode: 'all' } } }),
   concludeWith({ integrity: { reruns: { mode: 'all', beforePublication: false } } }),
@@ -75,6 +78,8 @@ const fixedCommands: readonly SubmissionCommand[] = [
 const uncovered = { ...measurement, microNats: 0, coveredBytes: 0, uncoveredBytes: measurement.streamBytes };
 const outcomes: readonly RunOutcome[] = [
   completedOutcome,
+  exportingOutcome,
+  heldOutOutcome(),
   { ...completedOutcome, examination: objectionable },
   rerunOutcome('confirmed'),
   rerunOutcome('contradicted'),

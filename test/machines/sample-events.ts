@@ -6,7 +6,7 @@ import {
   rejectionReasons,
   type SubmissionEvent,
 } from '../../domain/submission/events.ts';
-import { findRun } from '../../domain/submission/runs.ts';
+import { findRun, scoredRun } from '../../domain/submission/runs.ts';
 import type { SubmissionState } from '../../domain/submission/state.ts';
 import {
   attemptAborted,
@@ -19,6 +19,7 @@ import {
   finding,
   gateSkipped,
   held,
+  heldOutMeasured,
   instant,
   measurement,
   owner,
@@ -32,14 +33,15 @@ import {
 
 /**
  * A bounded set of concrete events, of every type of the catalog, legal or not, to be tried in a state. Bounds: two runs (`score` and
- * a `rerun`), two attempts of the score run and one of the rerun, one deferral of a gate, holds of the sources that a state tells apart.
+ * a `rerun` or a `heldOut`), two attempts of the score run and one of the other, one deferral of a gate, holds of the sources that a state
+ * tells apart.
  */
 export function sampleEvents(state: SubmissionState): readonly SubmissionEvent[] {
   return [...gateEvents(state), ...runEvents(state), ...verdicts, ...holdEvents(state)];
 }
 
-const mostAttempts = { score: 2, rerun: 1 } as const;
-const runNames = ['score', 'rerun'] as const;
+const mostAttempts = { score: 2, rerun: 1, heldOut: 1 } as const;
+const runNames = ['score', 'rerun', 'heldOut'] as const;
 
 const gateFacts: readonly SubmissionEvent[] = gateNames.flatMap((gate) => [
   gateSkipped(gate),
@@ -61,14 +63,19 @@ const rerunRequests = [runRequested('rerun', 'score'), runRequested('rerun', 're
 
 function runEvents(state: SubmissionState): readonly SubmissionEvent[] {
   const runs = state.phase === 'absent' ? [] : state.runs;
-  const attempts = runNames.flatMap((run) => {
+  // What is said of a run that isn't there is tried before the second one is.
+  const named = runNames.filter((name) => runs.length < 2 || runs.some(({ run }) => run === name));
+  const attempts = named.flatMap((run) => {
     const last = findRun(runs, run)?.lastAttempt ?? 0;
     const starts = [last, last + 1, last + 2].filter((attempt) => attempt >= 1 && attempt <= mostAttempts[run]);
     return [...starts.map((attempt) => attemptStarted(run, attempt)), ...endings(run, Math.max(1, last))];
   });
   // Runs and traces of holds multiply: two runs are tried where no hold has left one.
   const isTraced = state.phase !== 'absent' && (state.expiredHolds > 0 || state.publishBlind);
-  return [...scoreRequests, ...(isTraced ? [] : rerunRequests), ...attempts];
+  // A state is there to be measured once the score run is over.
+  const isExported = runs.length === 1 && scoredRun({ runs })?.run === 'score';
+  const heldOut = runRequested(isExported ? 'heldOut' : 'unheardOf', 'heldOut');
+  return [...scoreRequests, ...(isTraced ? [] : [...rerunRequests, heldOut]), ...attempts];
 }
 
 /** As any run ends, and as a rerun does; `nonReproducible` goes the way of `confirmed`. */
@@ -87,6 +94,7 @@ function endings(run: string, attempt: number): readonly SubmissionEvent[] {
   const cancellation = { operator: 'olga', reason: 'host goes down' };
   return [
     attemptCompleted(run, attempt),
+    heldOutMeasured(run, attempt),
     attemptFailed(run, attempt),
     attemptAborted(run, attempt),
     fact('AttemptCancelled', { ...attemptKey(run, attempt), ...cancellation }),

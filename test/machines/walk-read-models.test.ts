@@ -48,7 +48,8 @@ function isInPassing(state: LivingState): boolean {
   const passing = ['attributing', 'completing', 'rejecting'];
   const parked = state.phase === 'held' ? state.hold.onExpiry : state;
   return (
-    passing.includes(parked.phase) || state.runs.some(({ status }) => status === 'measured' || status === 'failed')
+    passing.includes(parked.phase) ||
+    state.runs.some(({ status }) => ['measured', 'heldOutMeasured', 'failed'].includes(status))
   );
 }
 

@@ -15,7 +15,15 @@ import { faultOf, withFolder } from '../storage/fixtures.ts';
 import { fakeDocker, fakeImage } from './fake-docker.ts';
 
 const logger = pino({ level: 'silent' });
-const runner = { ...fakeImage, tokenizersDir: '/none', tokenizersDigest: 'none', dataDir: '/none', dataDigest: 'none' };
+const noVal = { valDir: '/none', valDigest: 'none' };
+const runner = {
+  ...fakeImage,
+  tokenizersDir: '/none',
+  tokenizersDigest: 'none',
+  dataDir: '/none',
+  dataDigest: 'none',
+  ...noVal,
+};
 const fakeRuntime = { runner, seasonSecret: Buffer.alloc(32), cutSecret: Buffer.alloc(32, 1) };
 const names = projections.map(({ name }) => name);
 
