@@ -14,6 +14,7 @@ import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
 import { replaySubmission } from './commands/replay.ts';
+import { type ScoreOptions, score } from './commands/score.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
@@ -37,17 +38,7 @@ function program(): Command {
   local(prism, 'executor', 'run only what needs the container engine, beside an API of the same log').action(
     run((config, output) => serve(config, { api: false, work: config.executor }, logger(config), output)),
   );
-  local(prism, 'demo', 'score the example bundles on a fresh log, end to end')
-    .option('--stream-bytes <n>', 'bytes of text to measure over', Number)
-    .option('--log <url>', 'a cluster to keep the log in (esdb://…) in place of the embedded one')
-    .action(
-      run((config, output, { streamBytes, log }: { streamBytes?: number; log?: string }) =>
-        demo(config, { streamBytes, log }, output),
-      ),
-    );
-  local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
-    run((_config, output) => doctor(output)),
-  );
+  addEngineCommands(prism);
 
   remote(prism, 'submit', 'hand a bundle in: a folder or a zip')
     .argument('<path>', 'folder or zip')
@@ -81,6 +72,28 @@ function program(): Command {
   addLogCommands(prism);
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
+}
+
+/** What runs bundles on this machine's engine, and what says whether it can. */
+function addEngineCommands(prism: Command): void {
+  local(prism, 'demo', 'score the example bundles on a fresh log, end to end')
+    .option('--stream-bytes <n>', 'bytes of text to measure over', Number)
+    .option('--log <url>', 'a cluster to keep the log in (esdb://…) in place of the embedded one')
+    .action(
+      run((config, output, { streamBytes, log }: { streamBytes?: number; log?: string }) =>
+        demo(config, { streamBytes, log }, output),
+      ),
+    );
+  local(prism, 'score', 'run a bundle here as a service would, on the public corpus, and say how it does')
+    .argument('<path>', 'folder or zip')
+    .option('--bytes <n>', 'bytes of text to measure over (250,000)', Number)
+    .option('--seconds <n>', 'wall clock until the stream ends', Number)
+    .action((path: string, options: Local & ScoreOptions) =>
+      finish(options, (output) => score(readConfig(process.env), path, options, output)),
+    );
+  local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
+    run((_config, output) => doctor(output)),
+  );
 }
 
 function projectionCommands(readModels: Command): void {
