@@ -3,6 +3,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
+import { UnfitEngineError } from '../executor/engine-facts.ts';
+import { UnfitSlotPlanError } from '../executor/slot-plan.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
@@ -197,7 +199,9 @@ function logger({ logLevel }: Config): Logger {
 
 /** What an operator has to mend rather than we. */
 function isOperators(error: unknown): error is Error {
-  return [ConfigError, LogUnavailableError, UnsupportedStorageError].some((kind) => error instanceof kind);
+  return [ConfigError, LogUnavailableError, UnfitEngineError, UnfitSlotPlanError, UnsupportedStorageError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 function report(error: unknown): number {

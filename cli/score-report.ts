@@ -41,7 +41,7 @@ type Completed = SubmissionEventData<'AttemptCompleted'>;
 
 /** From a submission's history, and the manifest of its score run where it was completed. */
 export function scoreReport(history: readonly SubmissionEvent[], manifest: RunManifest | null): ScoreReport {
-  const completed = last(history, 'AttemptCompleted')?.data ?? null;
+  const completed = scoreAttempt(history);
   const measured = completed === null || manifest === null ? null : { completed, manifest };
   const throughput = measured === null ? null : throughputOf(measured.completed, measured.manifest);
   return {
@@ -60,6 +60,15 @@ export function last<Type extends SubmissionEvent['type']>(
   type: Type,
 ): EventOf<Type> | null {
   return history.findLast((event): event is EventOf<Type> => event.type === type) ?? null;
+}
+
+/** The attempt that the score is made of. */
+export function scoreAttempt(history: readonly SubmissionEvent[]): Completed | null {
+  const runs = history.flatMap((event) =>
+    event.type === 'RunRequested' && event.data.purpose === 'score' ? [event.data.run] : [],
+  );
+  const completed = history.flatMap((event) => (event.type === 'AttemptCompleted' ? [event.data] : []));
+  return completed.findLast(({ run }) => runs.includes(run)) ?? null;
 }
 
 function verdictOf(history: readonly SubmissionEvent[]): Pick<ScoreReport, 'verdict' | 'reason' | 'findings'> {

@@ -10,7 +10,7 @@ import { openStorage, type Storage } from '../../storage/open-storage.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { withLocalService } from '../local-service.ts';
 import type { Output } from '../output.ts';
-import { describeReport, last, type ScoreReport, scoreReport } from '../score-report.ts';
+import { describeReport, last, type ScoreReport, scoreAttempt, scoreReport } from '../score-report.ts';
 import { submissionHistory } from '../submission-history.ts';
 import { describeSubmission } from './status.ts';
 import { handIn, waitFor } from './submit.ts';
@@ -74,7 +74,7 @@ export async function reportScore(config: Config, id: string, output: Output): P
   const storage = await openStorage({ ...storageLocation(config), readOnly: true });
   try {
     const history = await submissionHistory(storage, id);
-    const manifest = await bytesOf(storage, last(history, 'AttemptCompleted')?.data.manifest ?? null);
+    const manifest = await bytesOf(storage, scoreAttempt(history)?.manifest ?? null);
     const report = scoreReport(history, manifest === null ? null : parseManifest(manifest));
     const printed = await bytesOf(storage, last(history, 'AttemptFailed')?.data.log ?? null);
     if (printed !== null) output.note(`the end of what it printed:\n${printed.toString().trimEnd()}\n`);
