@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import Docker from 'dockerode';
+import { pathToFileURL } from 'node:url';
+import type { ContainerCreateOptions } from 'dockerode';
 import { z } from 'zod';
 import { packageRoot } from '../../cli/package-root.ts';
 import { prepareRuntime, releaseRuntime } from '../../cli/runtime.ts';
@@ -26,6 +25,9 @@ const cases: readonly HarnessCase[] = [
   { model: 'gru', vocab: 4_096 },
 ];
 
+/** What is reported beside the recorder, which is their baseline. */
+const reported = ['bare', 'scored', 'reused'] as const;
+
 const method =
   'B=16, T=256, AdamW, one torch thread; referee and contestant are two processes of the evaluator image in one container, ' +
   'a core each, over the real channel, decoys at the default rate; contenders train in turns, in rotating order; medians. ' +
@@ -36,8 +38,9 @@ const method =
  * scored forward reused. All four train the same model on the same batches in the same container.
  */
 export async function harness({ quick, only }: BenchOptions): Promise<void> {
-  const plan = quick ? { rounds: 3, batches: 4 } : { rounds: 9, batches: 12 };
-  const chosen = cases.filter((each) => only === null || nameOf(each).startsWith(only));
+  const plan = { rounds: quick ? 3 : 11, batches: 4 };
+  const isAsked = (name: string) => only === null || name.startsWith(only);
+  const chosen = cases.filter((each) => reported.some((contender) => isAsked(`${nameOf(each)} ${contender}`)));
   printMethod('harness', `${method}; ${plan.batches} batches a turn`, plan.rounds);
   await withBenchFolder(async (folder) => {
     const config = readConfig({ PRISM_DATA_DIR: folder });
@@ -65,36 +68,46 @@ async function measure(each: HarnessCase, folder: string, runner: RunnerFacts, p
 }
 
 const turnSchema = z.strictObject({
-  contender: z.enum(['bare', 'recorder', 'scored', 'reused']),
+  contender: z.enum(['recorder', ...reported]),
   wallSeconds: z.number().positive(),
   cpuSeconds: z.number().nonnegative(),
 });
 type Turn = z.infer<typeof turnSchema>;
 
+type RunInContainer = (
+  configuration: ContainerCreateOptions,
+  listeners: { readonly onStdout: (text: string) => void; readonly onStderr: (text: string) => void },
+) => Promise<number>;
+
 /** Runs `turns.py` in a container of the evaluator image. */
 async function turnsIn(runner: RunnerFacts, mounts: Readonly<Record<string, string>>, plan: Plan) {
+  const script = await import(pathToFileURL(join(packageRoot, 'scripts', 'lib', 'docker-run.mjs')).href);
+  const runInContainer = z.custom<RunInContainer>().parse(script.runInContainer);
   const folders = { ...mounts, '/data': runner.dataDir, '/tokenizers': runner.tokenizersDir };
-  const docker = new Docker();
-  const output = new PassThrough();
-  const lines = text(output);
-  const command = ['python3', '-P', '-s', '-B', '/bench/turns.py', String(plan.rounds), String(plan.batches)];
-  const [{ StatusCode: exitCode }, container] = await docker.run(runner.imageId, command, [output, process.stderr], {
-    Labels: { 'prism.purpose': 'bench' },
-    Tty: false,
-    HostConfig: {
-      NetworkMode: 'none',
-      ReadonlyRootfs: true,
-      Init: true,
-      CpusetCpus: '0-1',
-      Memory: memoryBytes,
-      Tmpfs: { '/tmp': 'size=1g,mode=1777' },
-      Binds: Object.entries(folders).map(([target, source]) => `${source}:${target}:ro`),
+  let printed = '';
+  const exitCode = await runInContainer(
+    {
+      Image: runner.imageId,
+      Cmd: ['python3', '-P', '-s', '-B', '/bench/turns.py', String(plan.rounds), String(plan.batches)],
+      HostConfig: {
+        NetworkMode: 'none',
+        ReadonlyRootfs: true,
+        Init: true,
+        CpusetCpus: '0-1',
+        Memory: memoryBytes,
+        Tmpfs: { '/tmp': 'size=1g,mode=1777' },
+        Binds: Object.entries(folders).map(([target, source]) => `${source}:${target}:ro`),
+      },
     },
-  });
-  await container.remove({ v: true });
+    {
+      onStdout: (text) => {
+        printed += text;
+      },
+      onStderr: (text) => void process.stderr.write(text),
+    },
+  );
   if (exitCode !== 0) throw new Error(`the contenders did not get to their end (exit ${exitCode})`);
-  output.end();
-  return (await lines)
+  return printed
     .trim()
     .split('\n')
     .map((line) => turnSchema.parse(JSON.parse(line)));
@@ -108,7 +121,7 @@ function report(each: HarnessCase, turns: readonly Turn[], { batches }: Plan): v
   const rate = (contender: Turn['contender']) => of(contender, ({ wallSeconds }) => tokens / wallSeconds);
   const cpu = (contender: Turn['contender']) => of(contender, ({ cpuSeconds }) => (cpuSeconds / tokens) * 1e6);
   const line = { bench: 'harness', baseline: 'in-process recorder' };
-  for (const contender of ['bare', 'scored', 'reused'] as const) {
+  for (const contender of reported) {
     const name = `${nameOf(each)} ${contender}`;
     const [value, baselineValue] = [rate(contender), rate('recorder')];
     printRate({ ...line, case: name, value, unit: 'tokens/s', baselineValue });

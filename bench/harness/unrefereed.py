@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn.functional import cross_entropy
+
 from prism_runner import bundle, determinism
 from prism_runner.context import PrismBatch
 from prism_runner.shards import load_stream_bytes
@@ -17,9 +21,6 @@ from prism_runner.spec import parse_spec
 from prism_runner.stream import LaneReader, TokenStream
 from prism_runner.submitted import load_symbol, make_importable
 from prism_runner.tokenizers import load_tokenizer
-from torch import Tensor
-from torch.nn import Module
-from torch.nn.functional import cross_entropy
 
 
 @dataclass

@@ -35,7 +35,8 @@ class Turns:
     """A turn is a number of batches, read as a line; it has ended once the batch after them is there."""
 
     def __init__(self, folder: Path) -> None:
-        self._granted, self._ended = open(folder / "granted"), open(folder / "ended", "w")
+        self._granted = open(folder / "granted")  # noqa: SIM115 - both as long as the process
+        self._ended = open(folder / "ended", "w")  # noqa: SIM115
         self._left = 0
 
     def has_turn(self) -> bool:
