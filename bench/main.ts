@@ -1,4 +1,5 @@
 import { append } from './append/append.ts';
+import { harness } from './harness/harness.ts';
 import { ingest } from './ingest/ingest.ts';
 import { power } from './power/power.ts';
 import { rebuild } from './rebuild/rebuild.ts';
@@ -11,7 +12,7 @@ export type BenchOptions = {
 };
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  ...{ append, ingest, power, rebuild, subscribe },
+  ...{ append, harness, ingest, power, rebuild, subscribe },
 };
 
 const quick = process.argv.includes('--quick');

@@ -3,6 +3,8 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
+import { UnfitEngineError } from '../executor/engine-facts.ts';
+import { UnfitSlotPlanError } from '../executor/slot-plan.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
@@ -15,6 +17,7 @@ import { exportTo, importFrom } from './commands/log.ts';
 import { listProjections, skipProjectionEvent } from './commands/projections.ts';
 import { rebuildProjections, verifyProjections } from './commands/rebuild-projections.ts';
 import { replaySubmission } from './commands/replay.ts';
+import { type ScoreOptions, score } from './commands/score.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
@@ -38,17 +41,7 @@ function program(): Command {
   local(prism, 'executor', 'run only what needs the container engine, beside an API of the same log').action(
     run((config, output) => serve(config, { api: false, work: config.executor }, logger(config), output)),
   );
-  local(prism, 'demo', 'score the example bundles on a fresh log, end to end')
-    .option('--stream-bytes <n>', 'bytes of text to measure over', Number)
-    .option('--log <url>', 'a cluster to keep the log in (esdb://…) in place of the embedded one')
-    .action(
-      run((config, output, { streamBytes, log }: { streamBytes?: number; log?: string }) =>
-        demo(config, { streamBytes, log }, output),
-      ),
-    );
-  local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
-    run((_config, output) => doctor(output)),
-  );
+  addEngineCommands(prism);
 
   remote(prism, 'submit', 'hand a bundle in: a folder or a zip')
     .argument('<path>', 'folder or zip')
@@ -83,6 +76,28 @@ function program(): Command {
   holdCommands(prism.command('holds').description('what waits for an operator to decide'));
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
+}
+
+/** What runs bundles on this machine's engine, and what says whether it can. */
+function addEngineCommands(prism: Command): void {
+  local(prism, 'demo', 'score the example bundles on a fresh log, end to end')
+    .option('--stream-bytes <n>', 'bytes of text to measure over', Number)
+    .option('--log <url>', 'a cluster to keep the log in (esdb://…) in place of the embedded one')
+    .action(
+      run((config, output, { streamBytes, log }: { streamBytes?: number; log?: string }) =>
+        demo(config, { streamBytes, log }, output),
+      ),
+    );
+  local(prism, 'score', 'run a bundle here as a service would, on the public corpus, and say how it does')
+    .argument('<path>', 'folder or zip')
+    .option('--bytes <n>', 'bytes of text to measure over (250,000)', Number)
+    .option('--seconds <n>', 'wall clock until the stream ends', Number)
+    .action((path: string, options: Local & ScoreOptions) =>
+      finish(options, (output) => score(readConfig(process.env), path, options, output)),
+    );
+  local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
+    run((_config, output) => doctor(output)),
+  );
 }
 
 function projectionCommands(readModels: Command): void {
@@ -208,7 +223,9 @@ function logger({ logLevel }: Config): Logger {
 
 /** What an operator has to mend rather than we. */
 function isOperators(error: unknown): error is Error {
-  return [ConfigError, LogUnavailableError, UnsupportedStorageError].some((kind) => error instanceof kind);
+  return [ConfigError, LogUnavailableError, UnfitEngineError, UnfitSlotPlanError, UnsupportedStorageError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 function report(error: unknown): number {

@@ -1,19 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Logger, pino } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import { deriveId } from '../../domain/ids.ts';
-import { startService } from '../../main.ts';
 import { shownUrl } from '../../storage/storage-url.ts';
 import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
-import { CommandError, exitCodes } from '../exit-codes.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { withLocalService } from '../local-service.ts';
 import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
-import { prepareRuntime, releaseRuntime } from '../runtime.ts';
-import { type ServiceClient, serviceClient } from '../service-client.ts';
+import type { ServiceClient } from '../service-client.ts';
 import { leaderboard, weights } from './board.ts';
 import { describeSubmission } from './status.ts';
 import { handIn, waitFor } from './submit.ts';
@@ -39,28 +36,7 @@ export async function demo(environment: Config, options: DemoOptions, output: Ou
   const config = demoConfig(environment, options);
   await rm(config.dataDir, { recursive: true, force: true });
   await mkdir(config.dataDir, { recursive: true });
-  const interrupted = interruption();
-  try {
-    const runtime = await Promise.race([prepareRuntime(config), interrupted]);
-    const service = await startService(config, { api: true, runtime }, serviceLogger(config));
-    try {
-      const client = serviceClient(service.url ?? '', config.sharedToken);
-      return await Promise.race([scoreExamples(client, config, output), interrupted]);
-    } finally {
-      await service.close();
-    }
-  } finally {
-    await releaseRuntime();
-  }
-}
-
-/** Rejects when somebody asks the process to stop, so that what was started is stopped on the way out. */
-function interruption(): Promise<never> {
-  const signalled = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]).then(() => {
-    throw new CommandError(exitCodes.interrupted, 'interrupted; nothing is left running');
-  });
-  signalled.catch(() => {});
-  return signalled;
+  return withLocalService(config, (client) => scoreExamples(client, config, output));
 }
 
 /** Nothing of the environment but where an engine is: a demo is the same demo everywhere. */
@@ -71,10 +47,6 @@ export function demoConfig(environment: Config, { streamBytes = defaultStreamByt
     dataDir,
     logUrl: log === undefined ? `sqlite:${dataDir}` : freshLogIn(log),
     blobsUrl: 'files',
-    host: '127.0.0.1',
-    port: 0,
-    sharedToken: randomBytes(16).toString('hex'),
-    seasonSecret: null,
     cutSecretFile: join(dataDir, 'cut-secret'),
     initialPolicy: {
       streamBytes,
@@ -86,7 +58,6 @@ export function demoConfig(environment: Config, { streamBytes = defaultStreamByt
       limits: { memoryBytes: demoMemoryBytes, artifactsBytes: 2 ** 28 },
     },
     slots: [{ device: 'cpu0', deviceClass: 'cpu', cpuset: '0', memoryBytes: demoMemoryBytes }],
-    executor: true,
     executorName: 'demo',
     // Its log is a new one every time, but what an interrupted demo left in the engine is found by the next.
     instance: deriveId('instance', 'demo', dataDir),
@@ -97,11 +68,6 @@ export function demoConfig(environment: Config, { streamBytes = defaultStreamByt
 function freshLogIn(url: string): string {
   if (/[?&]streamPrefix=/.test(url)) return url;
   return `${url}${url.includes('?') ? '&' : '?'}streamPrefix=demo${randomBytes(4).toString('hex')}`;
-}
-
-/** What the service says of itself goes beside its data: a demo's own lines are for people. */
-function serviceLogger({ dataDir }: Config): Logger {
-  return pino({ name: 'prism', level: 'info' }, pino.destination({ dest: join(dataDir, 'service.log'), sync: true }));
 }
 
 async function scoreExamples(client: ServiceClient, config: Config, output: Output): Promise<number> {

@@ -1,27 +1,22 @@
 import { buffer } from 'node:stream/consumers';
 import { type Config, storageLocation } from '../../config.ts';
-import { toDomainEvent } from '../../domain/event-catalog.ts';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { policiesOf, policyAggregate } from '../../domain/policy/policy-aggregate.ts';
 import type { BlobReference } from '../../domain/ports/blobs.ts';
-import {
-  type SubmissionEvent,
-  type SubmissionEventData,
-  submissionEventSchemas,
-  submissionStream,
-} from '../../domain/submission/events.ts';
+import type { SubmissionEvent, SubmissionEventData } from '../../domain/submission/events.ts';
 import { type AttemptFiles, type Replayed, replay } from '../../domain/submission/replay.ts';
 import { storedMeasurement } from '../../executor/held-out-result.ts';
 import { readStoredAttempt } from '../../executor/read-run-files.ts';
 import { openStorage, type Storage } from '../../storage/open-storage.ts';
-import { CommandError, exitCodes } from '../exit-codes.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { type Output, table } from '../output.ts';
+import { submissionHistory } from '../submission-history.ts';
 
 /** Computes a submission's numbers anew from what the data folder stores of it, beside a running service or without one. */
 export async function replaySubmission(config: Config, id: string, output: Output): Promise<number> {
   const storage = await openStorage({ ...storageLocation(config), readOnly: true });
   try {
-    const history = await historyOf(storage, id);
+    const history = await submissionHistory(storage, id);
     const policies = policiesOf(commandHandler(storage.log, policyAggregate));
     const replayed = await replay(history, {
       filesOf: (completed) => filesOf(storage, completed),
@@ -33,23 +28,6 @@ export async function replaySubmission(config: Config, id: string, output: Outpu
   } finally {
     await storage.close();
   }
-}
-
-const pageSize = 512;
-
-async function historyOf({ log }: Storage, id: string): Promise<readonly SubmissionEvent[]> {
-  const history: SubmissionEvent[] = [];
-  for (;;) {
-    const page = await log.readStream(submissionStream(id), history.length, pageSize);
-    history.push(...page.map(({ envelope }) => toDomainEvent(envelope)).filter(isSubmissionEvent));
-    if (page.length < pageSize) break;
-  }
-  if (history.length === 0) throw new CommandError(exitCodes.usage, `The log has no submission ${id}.`);
-  return history;
-}
-
-function isSubmissionEvent(event: ReturnType<typeof toDomainEvent>): event is SubmissionEvent {
-  return Object.hasOwn(submissionEventSchemas, event.type);
 }
 
 async function filesOf(

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import Docker from 'dockerode';
 import { instanceLabel, runnerDigestLabel } from '../../executor/attempt-names.ts';
 import type { ContainerEngine } from '../../executor/container-engine.ts';
 import { dockerEngine } from '../../executor/docker-engine.ts';
+import { holdMachineLock } from './machine-lock.ts';
 
 /** A real engine with an evaluator image on it, and the label under which a suite's leftovers are found. */
 export type RealEngine = {
@@ -16,8 +13,6 @@ export type RealEngine = {
   readonly runnerDigest: string;
   readonly instance: string;
 };
-
-const lockFile = join(tmpdir(), 'prism-container-tests.lock');
 
 /**
  * A suite that needs the engine. It is skipped, with the reason in its output, where there is none; it holds a machine-
@@ -78,17 +73,6 @@ async function builtImage(docker: Docker): Promise<{ imageId: string; runnerDige
   const image = images.find(({ Id }) => Id === noted.imageId) ?? newest;
   const runnerDigest = image?.Labels?.[runnerDigestLabel];
   return image === undefined || runnerDigest === undefined ? null : { imageId: image.Id, runnerDigest };
-}
-
-/** `flock` holds the lock for as long as its input is open, so that a killed test run gives it back. */
-async function holdMachineLock(): Promise<() => Promise<void>> {
-  const holder = spawn('flock', [lockFile, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await Promise.race([once(holder.stdout, 'data'), once(holder, 'error')]).catch(() => {}); // No flock, no lock.
-  return async () => {
-    if (holder.exitCode !== null || holder.pid === undefined) return;
-    holder.stdin.end();
-    await once(holder, 'exit');
-  };
 }
 
 async function expectNothingLeft({ engine, instance }: RealEngine): Promise<void> {
