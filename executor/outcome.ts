@@ -81,6 +81,8 @@ export function classify(facts: Facts): Verdict {
   return ourKill(facts) ?? ourFailure(facts) ?? fromManifest(facts);
 }
 
+const tooManyProcesses = exceeded('pids', 'It wanted more processes or threads than its limit.');
+
 /** Our own recorded intent comes first: what we killed has no exit code worth reading. */
 function ourKill(facts: Facts): Verdict | null {
   switch (facts.intent) {
@@ -114,10 +116,11 @@ function refereeHung({ contestant, connected }: Facts): Verdict {
  * A run that was faster than our kill counts: the clock is no part of the score. A referee that did not end either is
  * to blame itself.
  */
-function outerTimeout({ manifest, referee }: Facts): Verdict | null {
+function outerTimeout({ manifest, referee, pidsRefusals }: Facts): Verdict | null {
   if (manifest.kind === 'completed') return null;
   if (!exitedWell(referee))
     return ours('refereeHung', 'The time was over, and the referee did not end with its contestant.');
+  if (wasRefusedProcesses(pidsRefusals)) return tooManyProcesses; // A fork bomb that never gives up.
   return exceeded('timeout', 'It was still running when the outer time limit was over.');
 }
 
@@ -163,6 +166,7 @@ function failed(facts: Facts, manifest: Extract<ManifestReading, { kind: 'failed
   const message = manifest.message ?? `The referee's verdict is ${verdict}.`;
   if (verdict === 'exception')
     return limitReached(facts, exitedBadly(facts.contestant)) ?? theirs(verdict, where, message);
+  if (verdict === 'timeout' && wasRefusedProcesses(facts.pidsRefusals)) return tooManyProcesses;
   if (verdict === 'timeout' || verdict === 'parameterCap') return { ...exceeded(verdict, message), where };
   return theirs(verdict, where, message);
 }
@@ -196,8 +200,11 @@ function limitReached(
   if (outOfMemory && !hasPolicyMemory)
     return ours('slotMemory', 'It ran out of memory in a slot that has less than policy promises.');
   if (outOfMemory) return exceeded('memory', 'It was killed for using more memory than its limit.');
-  if ((pidsRefusals ?? 0) > 0) return exceeded('pids', 'It wanted more processes or threads than its limit.');
-  return null;
+  return wasRefusedProcesses(pidsRefusals) ? tooManyProcesses : null;
+}
+
+function wasRefusedProcesses(refusals: number | null): boolean {
+  return (refusals ?? 0) > 0;
 }
 
 function exitedBadly(exit: Exit): boolean {

@@ -6,9 +6,10 @@ import { type DecoyFrame, predictedIn, type RunCuts, type RunRecord } from './re
  * The decoys of each batch as one sample of the positions that they stand for, in batch order. `costOf` takes a frame and a row index, in
  * microNats.
  *
- * A decoy stands for the positions of its stratum, the unit of Λ that it was drawn in. Not for its batch's, over the chance of a decoy
- * there: a contestant that has seen a stratum's decoy knows that no other comes, and may choose the shapes of what is left. A stratum's
- * decoy is drawn before any of its shapes.
+ * Decoys are drawn one a stratum, a unit of Λ, and a contestant that has seen a stratum's decoy may choose the shapes of what is left of it: by
+ * knowing that no other comes, and by how its answer turned out. So a decoy stands for as many positions as the stratum before its own had:
+ * neighbours in the learning curve, whose number was settled before the decoy was drawn. The first one stands for its own stratum, which is
+ * taken from the first batch, whose shape was chosen before anything was seen.
  */
 export function decoyClusters(
   record: RunRecord,
@@ -20,7 +21,7 @@ export function decoyClusters(
   return [...framesByBatch(cuts)].map(([, frames]) => {
     let [weight, sum, count] = [0, 0, 0];
     for (const frame of frames) {
-      weight += positions[stratum] ?? 0;
+      weight += positions[Math.max(0, stratum - 1)] ?? 0;
       stratum += 1;
       for (let index = 0; index < frame.cuts.length; index += 1) sum += costOf(frame, index);
       count += frame.cuts.length;

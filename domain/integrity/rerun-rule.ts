@@ -11,7 +11,8 @@ export type RerunRule = {
 /**
  * Whether policy wants a score repeated before it counts in full, and why. `confirmed` is the score as it would stand if the rerun
  * agreed: that is what it would lead or be paid by. `lot` is in [0, 1), drawn from a secret, so that nobody can hand in a
- * bundle that isn't drawn.
+ * bundle that isn't drawn. A score without a blind estimate is always in the sample: nothing else bounds what it is worth, and its rerun, with
+ * a decoy before every batch, gives one.
  */
 export function rerunRule(
   { mode, sample, baselineBpb }: Policy['integrity']['reruns'],
@@ -28,5 +29,6 @@ export function rerunRule(
   if (asks('paid') && beatsBaseline && confirmed.finalScore > (ofHotkey ?? 0)) {
     return { rule: 'paid', comparedScore: ofHotkey };
   }
-  return asks('sample') && lot < sample ? { rule: 'sample', comparedScore: null } : null;
+  const share = confirmed.blindBpb === null ? 1 : sample;
+  return asks('sample') && lot < share ? { rule: 'sample', comparedScore: null } : null;
 }

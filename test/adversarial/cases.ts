@@ -10,6 +10,8 @@ export type Expected =
   | { readonly kind: 'asTwin' }
   /** Completed, and pays for it: its score is no better than its twin's. */
   | { readonly kind: 'noBetter' }
+  /** Completed, with a code so much shorter at most than its twin's: what is left to gain. */
+  | { readonly kind: 'gainsAtMost'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly verdict: FailureVerdict; readonly says?: string }
   | { readonly kind: 'heldForIntegrity'; readonly by: Test }
   /** Chance decides which test finds it; whichever does or doesn't, it ranks no better than its twin. */
@@ -43,6 +45,7 @@ const failed = (verdict: FailureVerdict, says = ''): Expected => ({ kind: 'faile
 
 const equality = 'before a cut, decoy and true frame are answered alike, or it is convicted';
 const blindMean = 'it repeats what it answered to decoys, but that it answered blind: the mean at the cuts shows';
+const settled = 'a decoy stands for as many positions as were settled before it was drawn';
 const referee = 'costs are computed by the referee, from bytes that it has copied';
 const copied = 'a reply is copied out of reach before it is looked at, and the memory file is sealed';
 const nothingThere = 'the container holds nothing of it';
@@ -221,8 +224,17 @@ const lookingAhead: readonly Case[] = [
     does: 'takes small batches while a decoy is due, large ones while none is, and shades those',
     group: 'shapes',
     expected: gainsNothing,
-    why: 'a decoy stands for its stratum, whatever shapes that was taken in',
+    why: settled,
     twin: 'chosen-shapes-twin',
+    isLong: true,
+  },
+  {
+    name: 'lucky-shapes',
+    does: 'takes large batches after a decoy that it answered well by chance, and shades those',
+    group: 'shapes',
+    expected: gainsNothing,
+    why: settled,
+    twin: 'lucky-shapes-twin',
     isLong: true,
   },
   {
@@ -475,10 +487,11 @@ const surroundings: readonly Case[] = [
   },
   {
     name: 'prose',
-    does: 'learns from docstrings and sources',
+    does: 'learns from all the English in its container',
     group: 'channel',
-    expected: noBetter,
-    why: nothingThere,
+    expected: { kind: 'gainsAtMost', bytes: 3_000 },
+    why: 'no documentation is left there; what programs say to people is, and is worth so much once, however long the stream is',
+    isLong: true,
   },
   {
     name: 'text-search',
@@ -505,6 +518,7 @@ const processes: readonly Case[] = [
     group: 'channel',
     expected: asTwin,
     why: 'the run ends with its last message; the executor ends the rest',
+    isLong: true,
   },
   {
     name: 'double-fork',
@@ -593,10 +607,10 @@ const honest: readonly Case[] = [
   { name: 'honest-state-space', does: 'is a state space', why: lastDigits, isLong: true },
   { name: 'honest-tied-weights', does: 'ties its head to its embedding', why: plain, isLong: true },
   { name: 'honest-custom-autograd', does: 'has a derivative of its own', why: plain, isLong: true },
-  { name: 'honest-bfloat16', does: 'computes in bfloat16', why: lastDigits },
+  { name: 'honest-bfloat16', does: 'computes in bfloat16', why: lastDigits, isLong: true },
   { name: 'honest-dropout', does: 'has dropout', why: plain, isLong: true },
   { name: 'honest-dropout-reused', does: 'trains on its scored forward, dropout included', why: plain },
-  { name: 'honest-changing-batches', does: 'changes its batch size', why: plain },
+  { name: 'honest-changing-batches', does: 'changes its batch size', why: plain, isLong: true },
 ].map((design) => ({ ...design, group: 'reruns', expected: confirmed }) as Case);
 
 export const attackCases: readonly Case[] = [

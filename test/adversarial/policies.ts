@@ -3,14 +3,14 @@ import { smallPolicy } from '../service/service-process.ts';
 import type { Group } from './cases.ts';
 
 /** Two hundred batches of 4 · 32 bytes: some fifty of them have a decoy in a run, all of them in a rerun. */
-const streamBytes = 24_576;
+export const streamBytes = 24_576;
 
 const withoutReruns = { ...smallPolicy, streamBytes, integrity: { reruns: { mode: 'off' } } } as const;
 
-/** What is judged by the clock or by a limit ends soon, and what is honest is far from both. */
+/** What is judged by the clock or by a limit ends soon. */
 const shortLimits = {
   ...smallPolicy.limits,
-  ...{ memoryBytes: 2 ** 30, pids: 64, frameSeconds: 8, budgetSeconds: 15, graceSeconds: 3, timeoutSeconds: 40 },
+  ...{ pids: 64, frameSeconds: 5, budgetSeconds: 6, graceSeconds: 2, timeoutSeconds: 30 },
 };
 
 export const policies: Readonly<Record<Group, PolicyDraft>> = {

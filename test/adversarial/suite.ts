@@ -5,7 +5,7 @@ import { handIn, type Measured, settled } from '../service/submissions.ts';
 import { describeServices } from '../service/with-services.ts';
 import { adversarialBundle } from './bundle.ts';
 import { type Case, cases, type Expected, type Group } from './cases.ts';
-import { expectOutcome } from './expect-outcome.ts';
+import { expectOutcome, needsTwin } from './expect-outcome.ts';
 import { makeLiterals } from './literals.ts';
 import { policies } from './policies.ts';
 
@@ -29,7 +29,7 @@ export function describeCases(title: string, group: Group, choose: (one: Case) =
       log = await watchLog(home.dataDir);
       const literals = await makeLiterals();
       const ids = new Map<string, string>();
-      for (const name of new Set(chosen.flatMap((one) => [one.twin ?? 'twin', one.name])))
+      for (const name of bundlesOf(chosen))
         ids.set(name, await handIn(client, await adversarialBundle(name, literals), name));
       endOf = (name) => settled(client, ids.get(name) ?? '');
     });
@@ -37,7 +37,7 @@ export function describeCases(title: string, group: Group, choose: (one: Case) =
 
     for (const { name, does, expected, twin = 'twin' } of chosen) {
       it(`${name}, which ${does}: ${inWords(expected)}`, async () => {
-        await expectOutcome(expected, await endOf(name), await endOf(twin), home.dataDir);
+        await expectOutcome(expected, await endOf(name), () => endOf(twin), home.dataDir);
       });
     }
 
@@ -45,6 +45,11 @@ export function describeCases(title: string, group: Group, choose: (one: Case) =
       expect(log.seen.filter(({ envelope }) => envelope.type === 'AttemptAborted')).to.deep.equal([]);
     });
   });
+}
+
+/** In the order in which they are waited for. */
+function bundlesOf(chosen: readonly Case[]): ReadonlySet<string> {
+  return new Set(chosen.flatMap(({ name, expected, twin = 'twin' }) => (needsTwin(expected) ? [twin, name] : [name])));
 }
 
 function inWords(expected: Expected): string {
@@ -55,6 +60,8 @@ function inWords(expected: Expected): string {
       return 'measured as without it';
     case 'noBetter':
       return 'no better than without it';
+    case 'gainsAtMost':
+      return `${expected.bytes} bytes better than without it at most`;
     case 'failed':
       return `failed for ${expected.verdict}`;
     case 'heldForIntegrity':

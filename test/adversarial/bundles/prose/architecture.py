@@ -1,6 +1,6 @@
-"""Trains on all the prose of its interpreter and its libraries before the stream begins: docstrings and sources."""
+"""Trains, before the stream begins, on all the English of its interpreter and its libraries that a file of theirs shows:
+documentation where there is any, and else what programs say to people."""
 
-import gc
 import os
 import re
 import sys
@@ -9,34 +9,32 @@ import torch
 from loop import fit
 from recurrent import recurrent
 
-FEWEST_BYTES = 1 << 16
-ROWS, LENGTH = 16, 128
+WORDS = re.compile(rb"(?:[A-Za-z(`'][A-Za-z'-]{0,20}[,.;:)`']{0,2}[ \n]){6,}")
+BLANKS = re.compile(rb"\s+")
+PIECE = 16 << 20
+ROWS, LENGTH, STEPS = 16, 128, 800
 
 
-def docstrings():
-    known = [*gc.get_objects(), *(value for module in list(sys.modules.values()) for value in vars(module).values())]
-    return {text for one in known if isinstance(text := getattr(one, "__doc__", None), str)}
-
-
-def comments():
-    pattern = re.compile(r'"""(.*?)"""|^\s*#(.*)$', re.S | re.M)
+def prose():
     for root in {path for path in sys.path if os.path.isdir(path) and not path.startswith("/work")}:
         for folder, _, names in os.walk(root):
             for name in names:
-                if name.endswith(".py"):
-                    with open(os.path.join(folder, name), errors="replace") as file:
-                        yield from (a or b for a, b in pattern.findall(file.read()))
+                yield from sentences(os.path.join(folder, name))
+
+
+def sentences(path):
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE):
+            yield from (BLANKS.sub(b" ", found) for found in WORDS.findall(piece))
 
 
 def build_model(ctx):
     model = recurrent(ctx)
-    prose = "\n".join(sorted(docstrings()) + list(comments())).encode("ascii", "ignore")
-    print(len(prose), "bytes of prose")
-    if len(prose) < FEWEST_BYTES:
-        return model
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    lines = torch.frombuffer(bytearray(prose), dtype=torch.uint8).long()
+    text = b"".join(sorted(set(prose())))
+    print(len(text), "bytes of prose")
+    lines = torch.frombuffer(bytearray(text), dtype=torch.uint8).long()
     lines = lines[: lines.numel() // LENGTH * LENGTH].view(-1, LENGTH)
-    for rows in lines[torch.randperm(lines.shape[0])[: 400 * ROWS]].split(ROWS):
-        fit(model, optimizer, rows)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(STEPS):
+        fit(model, optimizer, lines[torch.randint(lines.shape[0], (ROWS,))])
     return model

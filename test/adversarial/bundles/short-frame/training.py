@@ -5,11 +5,11 @@ from prism_runner.adapter import Adapter
 
 
 def train(ctx):
-    send = Adapter._send_logits
+    send = Adapter.send_logits
 
     def send_fewer(self, frame, logits):
         send(self, frame, logits.flatten(0, 1)[:-1].unsqueeze(0))
         self.say("next")
 
-    Adapter._send_logits = send_fewer
+    Adapter.send_logits = send_fewer
     learn(ctx, ctx.build_model())
