@@ -2,10 +2,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { type Policy, policySchema } from '../domain/policy/policy.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
+import { type CheckOptions, check } from './commands/check.ts';
 import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -49,6 +51,7 @@ function program(): Command {
     run((_config, output) => doctor(output)),
   );
 
+  addCheckCommand(prism);
   remote(prism, 'submit', 'hand a bundle in: a folder or a zip')
     .argument('<path>', 'folder or zip')
     .requiredOption('--hotkey <hotkey>', 'whose submission it is')
@@ -81,6 +84,16 @@ function program(): Command {
   addLogCommands(prism);
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
+}
+
+function addCheckCommand(prism: Command): void {
+  local(prism, 'check', 'hold a bundle against the gates at home: a folder or a zip')
+    .argument('<path>', 'folder or zip')
+    .option('--sarif', 'what was found as a SARIF 2.1.0 log', false)
+    .option('--python <command>', 'a CPython to parse with; python3.11 or python3 by default')
+    .action((path: string, options: Local & CheckOptions) =>
+      finish(options, (output) => check(path, policyOf(readConfig(process.env)), options, output)),
+    );
 }
 
 function projectionCommands(readModels: Command): void {
@@ -160,6 +173,11 @@ function showEvents(
     return correlatedEvents(readConfig(process.env), correlation, output);
   if (id !== undefined && correlation === undefined) return events(client(options), id, output);
   throw new CommandError(exitCodes.usage, 'Name a submission, or what the events have in common by --correlation.');
+}
+
+/** The policy that a service started here would begin with. */
+function policyOf({ initialPolicy }: Config): Policy {
+  return policySchema.parse(initialPolicy);
 }
 
 function client({ url, token }: Remote) {
