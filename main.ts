@@ -381,7 +381,7 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-function programVersion(): string {
+export function programVersion(): string {
   const file = readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8');
   const { version }: { version?: unknown } = JSON.parse(file);
   return typeof version === 'string' ? version : 'unknown';

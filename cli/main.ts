@@ -2,12 +2,14 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { type Policy, policySchema } from '../domain/policy/policy.ts';
 import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
 import { UnfitEngineError } from '../executor/engine-facts.ts';
 import { UnfitSlotPlanError } from '../executor/slot-plan.ts';
 import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
+import { type CheckOptions, check } from './commands/check.ts';
 import { correlatedEvents } from './commands/correlated-events.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -43,6 +45,7 @@ function program(): Command {
   );
   addEngineCommands(prism);
 
+  addCheckCommand(prism);
   remote(prism, 'submit', 'hand a bundle in: a folder or a zip')
     .argument('<path>', 'folder or zip')
     .requiredOption('--hotkey <hotkey>', 'whose submission it is')
@@ -98,6 +101,16 @@ function addEngineCommands(prism: Command): void {
   local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
     run((_config, output) => doctor(output)),
   );
+}
+
+function addCheckCommand(prism: Command): void {
+  local(prism, 'check', 'hold a bundle against the gates at home: a folder or a zip')
+    .argument('<path>', 'folder or zip')
+    .option('--sarif', 'what was found as a SARIF 2.1.0 log', false)
+    .option('--python <command>', 'a CPython to parse with; python3.11 or python3 by default')
+    .action((path: string, options: Local & CheckOptions) =>
+      finish(options, (output) => check(path, policyOf(readConfig(process.env)), options, output)),
+    );
 }
 
 function projectionCommands(readModels: Command): void {
@@ -199,6 +212,11 @@ function showEvents(
     return correlatedEvents(readConfig(process.env), correlation, output);
   if (id !== undefined && correlation === undefined) return events(client(options), id, output);
   throw new CommandError(exitCodes.usage, 'Name a submission, or what the events have in common by --correlation.');
+}
+
+/** The policy that a service started here would begin with. */
+function policyOf({ initialPolicy }: Config): Policy {
+  return policySchema.parse(initialPolicy);
 }
 
 function client({ url, token }: Remote) {

@@ -7,6 +7,7 @@ import { deriveId } from '../../domain/ids.ts';
 import { shownUrl } from '../../storage/storage-url.ts';
 import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { gateTimes } from '../gate-times.ts';
 import { withLocalService } from '../local-service.ts';
 import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
@@ -15,11 +16,12 @@ import { leaderboard, weights } from './board.ts';
 import { describeSubmission } from './status.ts';
 import { handIn, waitFor } from './submit.ts';
 
-/** Two honest models of different quality, and one whose training crashes. */
+/** Two honest models of different quality, one whose training crashes, and one that a gate rejects. */
 const examples = [
-  { name: 'transformer', hotkey: 'demo-alice' },
-  { name: 'gru', hotkey: 'demo-bob' },
-  { name: 'crash', hotkey: 'demo-carol' },
+  { name: 'transformer', hotkey: 'demo-alice', ends: 'completed' },
+  { name: 'gru', hotkey: 'demo-bob', ends: 'completed' },
+  { name: 'crash', hotkey: 'demo-carol', ends: 'failed' },
+  { name: 'forbidden', hotkey: 'demo-dave', ends: 'rejected' },
 ] as const;
 
 const defaultStreamBytes = 250_000;
@@ -72,30 +74,33 @@ function freshLogIn(url: string): string {
 
 async function scoreExamples(client: ServiceClient, config: Config, output: Output): Promise<number> {
   const received = [];
-  for (const { name, hotkey } of examples) {
+  for (const { name, hotkey, ends } of examples) {
     const { id } = await handIn(client, join(packageRoot, 'examples', name), hotkey);
     output.note(`${name.padEnd(12)} handed in by ${hotkey} as ${id}`);
-    received.push({ name, id });
+    received.push({ name, ends, id });
   }
   const settled = await Promise.all(
-    received.map(async ({ name, id }) => {
+    received.map(async ({ name, ends, id }) => {
       const submission = await waitFor(client, id, (changed) =>
         output.note(`${name.padEnd(12)} ${describeSubmission(changed)}`),
       );
-      return { name, submission };
+      return { name, ends, submission };
     }),
   );
   const board = await client.get('/v1/leaderboard', leaderboardAnswer);
   const answer = await client.get('/internal/v1/get_weights', weightsAnswer, { 'x-platform-challenge-slug': 'prism' });
   if (output.isJson) {
-    const submissions = settled.map(({ name, submission }) => summaryOf(name, submission));
+    const submissions = await Promise.all(
+      settled.map(async ({ name, submission }) => ({
+        ...summaryOf(name, submission),
+        gates: await gateTimes(client, submission.id),
+      })),
+    );
     output.result({ submissions, weights: answer.weights, leaderboard: board.entries }, () => '');
   } else {
     await tellPeople(client, settled, config, output);
   }
-  const isAsExpected = settled.every(
-    ({ name, submission }) => submission.status === (name === 'crash' ? 'failed' : 'completed'),
-  );
+  const isAsExpected = settled.every(({ ends, submission }) => submission.status === ends);
   return isAsExpected ? exitCodes.ok : exitCodes.negative;
 }
 

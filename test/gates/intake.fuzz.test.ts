@@ -4,6 +4,7 @@ import { codeHash } from '../../domain/bundle.ts';
 import { readArchive } from '../../gates/intake.ts';
 import { packFiles } from '../../gates/pack.ts';
 import { bundleLimits, zipRules } from '../../gates/zip-rules.ts';
+import { fuzzBudget } from './fuzz-runs.ts';
 import { writeZip } from './zip-writer.ts';
 
 const segment = fc.stringMatching(/^[a-z][a-z0-9_]{0,11}$/);
@@ -60,7 +61,7 @@ async function isJudged(archive: Uint8Array): Promise<void> {
 }
 
 describe('intake under chance', function () {
-  this.timeout(30_000);
+  this.timeout(fuzzBudget(1).timeoutMs);
 
   it('gives back every valid set of files, with its code hash', async () => {
     await fc.assert(
@@ -72,14 +73,14 @@ describe('intake under chance', function () {
           files.map((file) => [file.path, file.bytes.toString()]),
         );
       }),
-      { numRuns: 60 },
+      { numRuns: fuzzBudget(60).numRuns },
     );
   });
 
   it('judges a damaged archive, and neither throws nor hangs', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), (damages) => isJudged(damaged(damages))),
-      { numRuns: 1_500 },
+      { numRuns: fuzzBudget(1_500).numRuns },
     );
   });
 
@@ -88,7 +89,7 @@ describe('intake under chance', function () {
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.nat(honest.length), (bytes, at) =>
         isJudged(Buffer.concat([honest.subarray(0, at), bytes, honest.subarray(at)])),
       ),
-      { numRuns: 300 },
+      { numRuns: fuzzBudget(300).numRuns },
     );
   });
 });

@@ -26,6 +26,16 @@ const answerSchema = z.looseObject({
       coveredBytes: z.number().nullable(),
       attempts: z.number(),
       recordDigest: digest.nullable(),
+      gates: z.array(
+        z.strictObject({
+          gate: z.string(),
+          verdict: z.string(),
+          milliseconds: z.number().nonnegative(),
+          findings: z.array(
+            z.strictObject({ rule: z.string(), path: z.string().nullable(), line: z.number().nullable() }),
+          ),
+        }),
+      ),
     }),
   ),
   weights: z.record(z.string(), z.number()),
@@ -41,8 +51,9 @@ describeServices('as a demo', (services) => {
       ['transformer', 'completed'],
       ['gru', 'completed'],
       ['crash', 'failed'],
+      ['forbidden', 'rejected'],
     ]);
-    const [transformer, gru, crash] = submissions;
+    const [transformer, gru, crash, forbidden] = submissions;
     for (const honest of [transformer, gru]) {
       expect(honest?.attempts).to.equal(1);
       expect(honest?.coveredBytes).to.be.within(streamBytes - 3 - 16, streamBytes);
@@ -51,6 +62,12 @@ describeServices('as a demo', (services) => {
       expect(honest?.recordDigest).to.be.a('string');
     }
     expect(crash).to.deep.include({ attempts: 1, finalScore: null, bitsPerByte: null, recordDigest: null });
+    const verdictsOf = (submission: typeof gru) => submission?.gates.map(({ gate, verdict }) => `${gate} ${verdict}`);
+    expect(verdictsOf(gru)).to.include.members(['contract passed', 'static passed', 'distributed passed']);
+    expect(verdictsOf(forbidden)).to.deep.equal(['contract passed', 'static failed']);
+    expect(forbidden?.gates.at(-1)?.findings).to.deep.equal([
+      { rule: 'prism:no-filesystem', path: 'training.py', line: 22 },
+    ]);
     const paid = Object.values(weights);
     expect(paid.reduce((sum, weight) => sum + weight, 0)).to.be.closeTo(1, 1e-9);
     expect(Object.keys(weights)).not.to.include('demo-carol');

@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Policy } from '../../domain/policy/policy.ts';
+import { InspectorUnavailableError } from '../../domain/ports/inspector.ts';
+import type { Finding } from '../../domain/submission/events.ts';
+import { inspectorProcess } from '../../executor/inspector-process.ts';
+import { rememberingInspector } from '../../gates/read-modules.ts';
+import { programVersion } from '../../main.ts';
+import { type Checked, type CheckedGate, checkBundle } from '../check-bundle.ts';
+import { CommandError, exitCodes } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { packageRoot } from '../package-root.ts';
+import { toSarif } from '../sarif.ts';
+import { sourceExcerpt } from '../source-excerpt.ts';
+
+/** The evaluator image's. Another one may read a source differently. */
+const pythonVersion = '3.11';
+
+export type CheckOptions = { readonly python: string | undefined; readonly sarif: boolean };
+
+/** Holds a bundle against the gates on this machine. 0 where it would pass them, 1 where it wouldn't. */
+export async function check(path: string, policy: Policy, options: CheckOptions, output: Output): Promise<number> {
+  const python = findPython(options.python);
+  if (python.version !== pythonVersion)
+    output.note(
+      `${python.command} is ${python.version}, the evaluator's is ${pythonVersion}: it may read a source differently.`,
+    );
+  const process = inspectorProcess({ python: python.command, runnerFolder: join(packageRoot, 'gpu-runner') });
+  try {
+    const checked = await checkBundle(path, policy, rememberingInspector(process, 1));
+    if (options.sarif)
+      output.result(toSarif(checked, programVersion()), () =>
+        JSON.stringify(toSarif(checked, programVersion()), null, 2),
+      );
+    else output.result({ path, gates: checked.gates }, () => report(checked));
+    return checked.gates.some(({ verdict }) => verdict === 'failed') ? exitCodes.negative : exitCodes.ok;
+  } catch (cause) {
+    if (!(cause instanceof InspectorUnavailableError)) throw cause;
+    throw Object.assign(new CommandError(exitCodes.usage, `The bundle can't be parsed: ${cause.message}`), { cause });
+  } finally {
+    await process.close();
+  }
+}
+
+/** The first of the candidates that is a CPython, the evaluator's version before any other. */
+function findPython(given: string | undefined): { readonly command: string; readonly version: string } {
+  const candidates = given === undefined ? [`python${pythonVersion}`, 'python3'] : [given];
+  for (const command of candidates) {
+    const program = 'import sys; assert sys.implementation.name == "cpython"; print("%d.%d" % sys.version_info[:2])';
+    const { status, stdout } = spawnSync(command, ['-c', program], { encoding: 'utf8' });
+    if (status === 0) return { command, version: stdout.trim() };
+  }
+  throw new CommandError(
+    exitCodes.usage,
+    `A check needs CPython ${pythonVersion} to parse with, as ${candidates.join(' or ')}; name another by --python.`,
+  );
+}
+
+function report({ files, gates }: Checked): string {
+  const findings = gates.flatMap((gate) =>
+    gate.findings.map((finding) => describe(finding, sourceExcerpt(files, finding))),
+  );
+  return [...gates.map(line), ...findings.map((text) => `\n${text}`)].join('\n');
+}
+
+const inWords = {
+  passed: 'passed',
+  flagged: 'passed, flagged',
+  failed: 'failed',
+  skipped: 'off',
+  notRun: 'not run',
+} as const;
+
+function line({ gate, version, verdict, findings }: CheckedGate): string {
+  const count = findings.length === 0 ? '' : ` (${findings.length} ${findings.length === 1 ? 'finding' : 'findings'})`;
+  return `${gate.padEnd(12)} ${(version ?? '').padEnd(14)} ${inWords[verdict]}${count}`;
+}
+
+function describe({ rule, path, line: at, column, explanation }: Finding, excerpt: string | null): string {
+  const place = [path ?? '(the bundle)', at, at === null ? null : column].filter((part) => part !== null).join(':');
+  return [`${place}: ${rule}`, ...(excerpt === null ? [] : [excerpt]), `  ${explanation}`].join('\n');
+}
