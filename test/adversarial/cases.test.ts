@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { attackTable, attackTableMarks } from './attack-table.ts';
 import { bundleFiles, bundleNames } from './bundle.ts';
 import { cases } from './cases.ts';
+import { heldOutAttacks } from './held-out-attacks.ts';
 
 describe('The adversarial suite', () => {
   it('has a case for every bundle, and a bundle for every case', async () => {
@@ -11,6 +14,17 @@ describe('The adversarial suite', () => {
 
   it('has eight honest designs or more', () => {
     expect(cases.filter(({ expected }) => expected.kind === 'confirmed')).to.have.lengthOf.at.least(8);
+  });
+
+  it('stands in docs/integrity.md as it is here (node dist/test/adversarial/write-attack-table.js)', async () => {
+    const { begin, end } = attackTableMarks;
+    const [, shown = ''] = (await readFile('docs/integrity.md', 'utf8')).split(begin);
+    expect(shown.split(end)[0]).to.equal(attackTable());
+  });
+
+  it('names tests of the held-out referee that there are', async () => {
+    const tests = await readFile('gpu-runner/tests/test_heldout.py', 'utf8');
+    for (const { test } of heldOutAttacks) expect(tests).to.contain(`def ${test}(`);
   });
 
   it('gives every bundle both scripts and the modules that they import', async () => {

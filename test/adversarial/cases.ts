@@ -599,7 +599,7 @@ const processes: readonly Case[] = [
   },
 ];
 
-const honest: readonly Case[] = [
+export const honestCases: readonly Case[] = [
   { name: 'honest-transformer', does: 'is a transformer with a frozen rotary table', why: plain },
   { name: 'honest-lane-state', does: 'carries its state along the lanes in a buffer', why: plain },
   { name: 'honest-long-convolution', does: 'is a long convolution by FFT', why: lastDigits },
@@ -621,4 +621,4 @@ export const attackCases: readonly Case[] = [
   ...surroundings,
   ...processes,
 ];
-export const cases: readonly Case[] = [...attackCases, ...honest];
+export const cases: readonly Case[] = [...attackCases, ...honestCases];

@@ -4,8 +4,9 @@ import { type ServiceHome, twoSlots } from '../service/service-process.ts';
 import { handIn, type Measured, settled } from '../service/submissions.ts';
 import { describeServices } from '../service/with-services.ts';
 import { adversarialBundle } from './bundle.ts';
-import { type Case, cases, type Expected, type Group } from './cases.ts';
+import { type Case, cases, type Group } from './cases.ts';
 import { expectOutcome, needsTwin } from './expect-outcome.ts';
+import { inWords } from './in-words.ts';
 import { makeLiterals } from './literals.ts';
 import { policies } from './policies.ts';
 
@@ -50,23 +51,4 @@ export function describeCases(title: string, group: Group, choose: (one: Case) =
 /** In the order in which they are waited for. */
 function bundlesOf(chosen: readonly Case[]): ReadonlySet<string> {
   return new Set(chosen.flatMap(({ name, expected, twin = 'twin' }) => (needsTwin(expected) ? [twin, name] : [name])));
-}
-
-function inWords(expected: Expected): string {
-  switch (expected.kind) {
-    case 'confirmed':
-      return 'confirmed';
-    case 'asTwin':
-      return 'measured as without it';
-    case 'noBetter':
-      return 'no better than without it';
-    case 'gainsAtMost':
-      return `${expected.bytes} bytes better than without it at most`;
-    case 'failed':
-      return `failed for ${expected.verdict}`;
-    case 'heldForIntegrity':
-      return `held, found by ${{ blindMean: 'the blind mean', signedDifferences: 'signed differences', rerun: 'a rerun' }[expected.by]}`;
-    case 'gainsNothing':
-      return 'held, or ranked no better than without it';
-  }
 }
