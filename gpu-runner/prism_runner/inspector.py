@@ -102,7 +102,7 @@ def be_the_child(path: str, source: bytes, paths: frozenset[str], writing: int) 
 
 
 def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
-    """What the child writes until it closes its end; cut at the deadline and at `longest` bytes."""
+    """What the child writes until it closes its end; cut at the deadline, nothing where it is more than `longest`."""
     received = bytearray()
     while len(received) <= longest:
         ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
@@ -110,4 +110,4 @@ def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
         if not piece:
             break
         received += piece
-    return bytes(received)
+    return bytes(received) if len(received) <= longest else b""

@@ -1,10 +1,15 @@
 """Where names lead, what calls are made with, and what is too much."""
 
 import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prism_runner import uses
 from prism_runner.inspect_module import inspect_source
 from prism_runner.uses import PLACES
 
@@ -220,6 +225,17 @@ def test_names_without_end_are_an_error_of_the_module() -> None:
     assert "too many names" in error("".join(f"x.a{index}\n" for index in range(20_001)))
 
 
-def test_the_same_source_gives_the_same_facts() -> None:
-    source = "\n".join(FOLLOWED["match"].split("\n") * 3)
-    assert facts(source) == facts(source)
+def test_the_same_source_gives_the_same_facts_in_every_process() -> None:
+    program = "import sys; from prism_runner.inspect_module import inspect_source as f; p = sys.argv[1]\n"
+    program += "print(f('m.py', open(p, 'rb').read(), frozenset(['m.py'])))"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-B", "-c", program, uses.__file__],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(uses.__file__).parent.parent)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert len(runs[0]) > 10_000
+    assert runs[0] == runs[1] == runs[2]
