@@ -24,7 +24,7 @@ export type ModuleFacts = {
   readonly exports: Readonly<Record<string, readonly string[]>>;
   /** The call graph; the module's own statements are the function with the empty name. */
   readonly functions: readonly { readonly name: string; readonly line: number; readonly calls: readonly string[] }[];
-  /** The largest literals, largest first. Entropy in bits a byte, 0 … 8. */
+  /** The largest literals, largest first. Entropy in bits a byte, 0 … 8; columns in UTF-8 bytes. */
   readonly literals: readonly {
     readonly kind: 'text' | 'bytes' | 'integer' | 'collection';
     readonly bytes: number;

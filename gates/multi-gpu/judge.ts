@@ -35,10 +35,7 @@ export function judgeDistributed(
 
 function shows(reached: string, names: readonly string[], attributes: readonly string[]): boolean {
   if (names.some((name) => reached === name || reached.startsWith(`${name}.`))) return true;
-  return (
-    attributes.includes(reached.slice(reached.lastIndexOf('.') + 1)) ||
-    attributes.some((each) => reached === `?.${each}`)
-  );
+  return attributes.includes(reached.slice(reached.lastIndexOf('.') + 1));
 }
 
 function unguardedWrites(module: ModuleFacts, trace: Trace): readonly Finding[] {

@@ -89,7 +89,8 @@ export const staticRules: readonly StaticRule[] = [
   },
   {
     id: 'prism:no-dynamic-code',
-    explanation: 'Code is what stands in the source: nothing is compiled, executed or looked up by name while it runs.',
+    explanation:
+      'Code is what stands in the source: nothing is compiled, executed or looked up by name while it runs (`type(x)` says what `x.__class__` would).',
     roots: words('builtins ast codeop timeit doctest unittest symtable compileall py_compile'),
     names:
       words(`builtins.eval builtins.exec builtins.compile builtins.globals builtins.locals builtins.vars typing.get_type_hints

@@ -62,9 +62,7 @@ def read_files(request: Fields) -> dict[str, bytes]:
     return {text(file, "path"): base64.b64decode(text(file, "source", LONGEST_LINE), validate=True) for file in files}
 
 
-def guarded(
-    path: str, source: bytes, paths: frozenset[str], deadline: float, left: int
-) -> tuple[ModuleFacts, int]:
+def guarded(path: str, source: bytes, paths: frozenset[str], deadline: float, left: int) -> tuple[ModuleFacts, int]:
     """Inspect one module in a child process, and say how many bytes of answer it took; at most `left` are read.
 
     Whatever happens to the child is an error of the module.
@@ -104,7 +102,7 @@ def be_the_child(path: str, source: bytes, paths: frozenset[str], writing: int) 
 
 
 def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
-    """What the child writes until it closes its end; cut at the deadline and at `longest` bytes."""
+    """What the child writes until it closes its end; cut at the deadline, nothing where it is more than `longest`."""
     received = bytearray()
     while len(received) <= longest:
         ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
@@ -112,4 +110,4 @@ def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
         if not piece:
             break
         received += piece
-    return bytes(received)
+    return bytes(received) if len(received) <= longest else b""

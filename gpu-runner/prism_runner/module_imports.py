@@ -53,13 +53,19 @@ def _under(base: PurePosixPath, dotted: str, paths: frozenset[str]) -> set[str]:
 
 def import_origin(node: ast.Import | ast.ImportFrom, name: str, path: str, paths: frozenset[str]) -> str:
     """Where `name` of an import in the module at `path` leads; `name` is `*` for all that a module has."""
-    module, level = (node.module or "", node.level) if isinstance(node, ast.ImportFrom) else ("", 0)
-    dotted = ".".join(part for part in (module, name) if part)
+    if isinstance(node, ast.Import):
+        return _module_origin(name, PurePosixPath(path).parent, paths)
     folder = PurePosixPath(path).parent
-    if level > 0:
-        for _ in range(level - 1):
-            folder = folder.parent
-        return _own_origin(folder, dotted, paths) or f"{_package(folder, paths)}::{dotted}"
+    for _ in range(node.level - 1):
+        folder = folder.parent
+    module = _module_origin(node.module or "", folder, paths, node.level > 0)
+    return f"{module}{name}" if module.endswith("::") else f"{module}.{name}"
+
+
+def _module_origin(dotted: str, folder: PurePosixPath, paths: frozenset[str], relative: bool = False) -> str:
+    if relative:
+        found = _own_origin(folder, dotted, paths) if dotted else None
+        return found or f"{_package(folder, paths)}::{dotted}"
     if dotted.split(".")[0] in sys.stdlib_module_names:  # the bundle's folders come last on the path
         return dotted
     return _own_origin(PurePosixPath(), dotted, paths) or _own_origin(folder, dotted, paths) or dotted

@@ -144,6 +144,14 @@ def test_a_byte_order_mark_and_a_utf8_cookie_are_fine() -> None:
     assert [symbol["name"] for symbol in facts["symbols"]] == ["f"]
 
 
+def test_what_an_answer_cannot_hold_is_an_error_of_the_modules_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "".join(f"x.a{index}\n" for index in range(100))
+    monkeypatch.setattr(inspector, "ANSWER_BYTES", len(json.dumps(inspect(m=source)["m.py"])) + 100)
+    first, second = inspect(a=source, b=source).values()
+    assert first["error"] is None
+    assert "too large" in second["error"]["message"]
+
+
 def test_nothing_is_executed() -> None:
     (facts,) = inspect(m="import os\nos._exit(1)\n").values()
     assert facts["error"] is None

@@ -129,7 +129,7 @@ describe('The LLM gate', () => {
       gate: 'llm',
       findings: [
         {
-          ...{ rule: 'prism:review-outside', path: 'training.py', line: 1, column: 15 },
+          ...{ rule: 'prism:review-outside', path: 'training.py', line: 1, column: 15, node: null, excerptHash: null },
           explanation: 'The code reaches for files, processes or the network.',
         },
       ],
@@ -142,7 +142,7 @@ describe('The LLM gate', () => {
     const failed = (await events()).find(({ type }) => type === 'GateFailed');
     expect(failed?.data).to.have.deep.property('findings', [
       {
-        ...{ rule: 'prism:review-injection', path: 'notes.md', line: 2, column: null },
+        ...{ rule: 'prism:review-injection', path: 'notes.md', line: 2, column: null, node: null, excerptHash: null },
         explanation: 'Text in the bundle tries to steer its review.',
       },
     ]);

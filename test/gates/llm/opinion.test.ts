@@ -28,7 +28,7 @@ describe('An opinion of a reply', () => {
       kind: 'rejects',
       findings: [
         {
-          ...{ rule: 'prism:review-outside', path: 'training.py', line: 4, column: 8 },
+          ...{ rule: 'prism:review-outside', path: 'training.py', line: 4, column: 8, node: null, excerptHash: null },
           explanation: 'The code reaches for files, processes or the network.',
         },
       ],

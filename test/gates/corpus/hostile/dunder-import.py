@@ -1,3 +1,3 @@
-# __import__, called.
+# The function behind the import statement, called.
 def train(ctx):
     return __import__("os")  # finds prism:no-dynamic-import

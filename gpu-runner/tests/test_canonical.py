@@ -1,0 +1,142 @@
+"""What doesn't change the canonical form, and how little renaming, reordering and dead code change the shingles."""
+
+import ast
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import prism_runner
+from prism_runner.inspect_module import inspect_source
+
+# Real modules of some size: whatever Python people write, in one style.
+SOURCES = sorted(
+    path.read_text() for path in Path(prism_runner.__file__).parent.glob("*.py") if path.stat().st_size > 3_000
+)
+sources, seeds = st.sampled_from(SOURCES), st.integers(0, 1 << 32)
+
+
+def facts(source: str) -> dict[str, Any]:
+    found = inspect_source("m.py", source.encode(), frozenset(["m.py"]))
+    assert found["error"] is None
+    return dict(found)
+
+
+def jaccard(left: str, right: str) -> float:
+    a, b = set(facts(left)["shingles"]), set(facts(right)["shingles"])
+    return len(a & b) / len(a | b)
+
+
+def definitions_end(source: str) -> list[int]:
+    """Lines behind which a statement of the module ends."""
+    return [statement.end_lineno or 1 for statement in ast.parse(source).body]
+
+
+@given(sources, seeds)
+def test_comments_blank_lines_and_docstrings_leave_the_canonical_hash_alone(source: str, seed: int) -> None:
+    chance = random.Random(seed)
+    lines = source.split("\n")
+    for end in reversed(definitions_end(source)):
+        lines[end:end] = chance.choice([[], ["# a comment"], ["", "", ""], ["    # indented"], ["#" * 200, ""]])
+    changed = ast.parse("\n".join(lines))
+    definitions = [node for node in ast.walk(changed) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    for node in definitions:
+        if ast.get_docstring(node) is None and chance.random() < 0.5:
+            node.body.insert(0, ast.Expr(ast.Constant("What it does.")))
+    documented = ast.unparse(ast.fix_missing_locations(changed))
+    hashes = {facts(each)["canonicalHash"] for each in (source, "\n".join(lines), documented)}
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_another_formatting_leaves_canonical_form_and_shingles_alone(source: str) -> None:
+    written, again = facts(source), facts(ast.unparse(ast.parse(source)))
+    assert written["canonicalSource"] == again["canonicalSource"]
+    assert written["shingles"] == again["shingles"]
+
+
+class Renamed(ast.NodeTransformer):
+    """Every function, class, parameter, variable and own attribute of a module under another name."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        nodes = [*ast.walk(tree)]
+        members = [each for node in nodes if isinstance(node, ast.ClassDef) for each in node.body]
+        variables = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        variables |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        variables |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        imports = [alias for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+        variables -= {alias.asname or alias.name for alias in imports}
+        stored = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+        attributes = {node.attr for node in stored if isinstance(node.value, ast.Name) and node.value.id == "self"}
+        attributes |= {member.name for member in members if isinstance(member, ast.FunctionDef)}
+        named = [target for member in members for target in assigned(member)]
+        attributes |= {target.id for target in named if isinstance(target, ast.Name)}
+        self.variables, self.attributes = own_names(variables), own_names(attributes)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        for field in ("id", "arg", "name", "attr"):
+            names = self.attributes if field == "attr" else self.variables
+            name = getattr(node, field, None)
+            if isinstance(name, str) and name in names and not isinstance(node, ast.alias):
+                setattr(node, field, names[name])
+        return self.generic_visit(node)
+
+
+def assigned(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, ast.AnnAssign):
+        return [statement.target]
+    return statement.targets if isinstance(statement, ast.Assign) else []
+
+
+def own_names(names: set[str]) -> dict[str, str]:
+    return {name: f"own_{name}" for name in sorted(names) if not name.startswith("__")}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_renaming_everything_leaves_nine_tenths_of_the_shingles(source: str) -> None:
+    tree = ast.parse(source)
+    renamed = ast.unparse(Renamed(tree).visit(tree))
+    assert facts(renamed)["canonicalHash"] != facts(source)["canonicalHash"]
+    assert jaccard(source, renamed) >= 0.9
+
+
+@given(sources, seeds)
+def test_reordering_definitions_leaves_the_shingles(source: str, seed: int) -> None:
+    tree = ast.parse(source)
+    places = [at for at, node in enumerate(tree.body) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    moved = [tree.body[at] for at in places]
+    random.Random(seed).shuffle(moved)
+    for at, node in zip(places, moved, strict=True):
+        tree.body[at] = node
+    assert jaccard(source, ast.unparse(tree)) >= 0.97
+
+
+DEAD = """
+def never_called(value, other=3):
+    total = [each * other for each in range(value)]
+    while total:
+        total.pop()
+    return {"a": total, "b": value}
+"""
+
+
+@given(sources, seeds)
+def test_dead_code_only_adds(source: str, seed: int) -> None:
+    tree = ast.parse(source)
+    tree.body.insert(random.Random(seed).randrange(len(tree.body), len(tree.body) + 1), ast.parse(DEAD).body[0])
+    before, after = set(facts(source)["shingles"]), set(facts(ast.unparse(tree))["shingles"])
+    assert len(before & after) / len(before) >= 0.97
+
+
+def test_different_modules_share_little() -> None:
+    assert max(jaccard(left, right) for left, right in pairwise(SOURCES)) < 0.3
+
+
+def test_a_shingle_is_sixteen_hexadecimal_digits_and_the_set_is_sorted() -> None:
+    listed = facts(SOURCES[0])["shingles"]
+    assert listed == sorted(set(listed))
+    assert all(len(each) == 16 and int(each, 16) >= 0 for each in listed)
