@@ -19,7 +19,7 @@ describe('The adversarial suite', () => {
   it('stands in docs/integrity.md as it is here (node dist/test/adversarial/write-attack-table.js)', async () => {
     const { begin, end } = attackTableMarks;
     const [, shown = ''] = (await readFile('docs/integrity.md', 'utf8')).split(begin);
-    expect(shown.split(end)[0]).to.equal(attackTable());
+    expect(unaligned(shown.split(end)[0] ?? '')).to.equal(unaligned(attackTable()));
   });
 
   it('names tests of the held-out referee that there are', async () => {
@@ -37,3 +37,11 @@ describe('The adversarial suite', () => {
     }
   });
 });
+
+/** Without what the formatter does to tables. */
+function unaligned(text: string): string {
+  return text
+    .replaceAll(/ *\| */g, '|')
+    .replaceAll(/-{3,}/g, '---')
+    .trim();
+}

@@ -14,7 +14,7 @@ OF_THE_MACHINE = {"HOSTNAME", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTI
 
 
 def surroundings(ctx):
-    """What may differ between two containers of one bundle is left out: host name, ports, random names."""
+    """What may differ between two containers of one bundle is left out: host name, ports, random names, the order of mounts."""
     yield from sorted(f"{name}={value}" for name, value in os.environ.items() if name not in OF_THE_MACHINE)
     yield from sorted(f"{name}={value!r}" for name, value in vars(ctx).items() if not callable(value))
     yield from (" ".join(sys.argv), os.getcwd(), str(os.getuid()), platform.version(), str(os.cpu_count()))
@@ -22,9 +22,8 @@ def surroundings(ctx):
         yield " ".join(sorted(os.listdir(folder))) if os.access(folder, os.R_OK) else folder
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         yield str(resource.getrlimit(limit))
-    for line in open("/proc/self/mountinfo"):
-        mounted = line.split()
-        yield f"{mounted[4]} {mounted[5]} {mounted[8]}"
+    mounts = (line.split() for line in open("/proc/self/mountinfo"))
+    yield from sorted(f"{mounted[4]} {mounted[5]} {mounted[8]}" for mounted in mounts)
     yield from open("/proc/self/cgroup")
     yield from (name for name in sorted(os.listdir("/proc/1/task")))
 
