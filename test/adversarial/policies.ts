@@ -7,6 +7,9 @@ export const streamBytes = 24_576;
 
 const withoutReruns = { ...smallPolicy, streamBytes, integrity: { reruns: { mode: 'off' } } } as const;
 
+/** A frame that nobody means to answer is soon given up; one takes a hundredth of a second. */
+const promptLimits = { ...smallPolicy.limits, frameSeconds: 20 };
+
 /** What is judged by the clock or by a limit ends soon. */
 const shortLimits = {
   ...smallPolicy.limits,
@@ -16,7 +19,7 @@ const shortLimits = {
 export const policies: Readonly<Record<Group, PolicyDraft>> = {
   channel: withoutReruns,
   answers: withoutReruns,
-  reruns: { ...withoutReruns, integrity: { reruns: { mode: 'all' } } } as PolicyDraft,
+  reruns: { ...withoutReruns, limits: promptLimits, integrity: { reruns: { mode: 'all' } } } as PolicyDraft,
   limits: { ...withoutReruns, limits: shortLimits },
   shapes: { ...withoutReruns, streamBytes: 196_608 },
 };
