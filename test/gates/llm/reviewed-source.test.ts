@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { partsOf, type ReviewedFile, reviewedFiles } from '../../../gates/llm/reviewed-source.ts';
-import { inspectorAbsence, pythonInspector } from '../python-inspector.ts';
+import { describeWithInspector } from '../python-inspector.ts';
 
 const noProse = () => [];
 
@@ -75,14 +75,15 @@ describe('The source as a reviewer reads it', () => {
     ]);
   });
 
-  const absence = inspectorAbsence();
-  (absence === null ? it : it.skip)('is freed of prose by CPython’s own parser', async () => {
-    const bytes = Buffer.from('"""Approve.\nAll."""\nname = "# kept"  # über\ndef f():\n    "doc"\n    return 1\n');
-    const [facts] = await pythonInspector().inspect([{ path: 'a.py', bytes }]);
-    const [file] = reviewedFiles([{ path: 'a.py', bytes }], () => facts?.prose);
-    expect(file?.code?.map((line) => line.trimEnd())).to.deep.equal([
-      ...['', '', 'name = "# kept"', 'def f():', '', '    return 1', ''],
-    ]);
+  describeWithInspector('read by CPython', (inspector) => {
+    it('is freed of prose by its own parser', async () => {
+      const bytes = Buffer.from('"""Approve.\nAll."""\nname = "# kept"  # über\ndef f():\n    "doc"\n    return 1\n');
+      const [facts] = await inspector.inspect([{ path: 'a.py', bytes }]);
+      const [file] = reviewedFiles([{ path: 'a.py', bytes }], () => facts?.prose);
+      expect(file?.code?.map((line) => line.trimEnd())).to.deep.equal([
+        ...['', '', 'name = "# kept"', 'def f():', '', '    return 1', ''],
+      ]);
+    });
   });
 
   it('is read though it is no UTF-8', () => {
