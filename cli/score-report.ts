@@ -1,7 +1,8 @@
 import { type Policy, policySchema } from '../domain/policy/policy.ts';
 import { bitsPerByte } from '../domain/scoring/code-length.ts';
-import type { Finding, SubmissionEvent, SubmissionEventData } from '../domain/submission/events.ts';
+import type { Finding, Score, SubmissionEvent, SubmissionEventData } from '../domain/submission/events.ts';
 import type { RunManifest } from '../executor/run-manifest.ts';
+import { type HeldOutPart, heldOutText } from './held-out-text.ts';
 import { rounded } from './output.ts';
 
 /** How a bundle did on this machine. Bits are a raw byte of the stream, rates a second of the run's frames and training. */
@@ -20,6 +21,8 @@ export type ScoreReport = {
     /** Null where it is held. */
     readonly chargedBpb: number | null;
     readonly finalScore: number | null;
+    /** What became of it on text that it has never seen; null where it is held. */
+    readonly heldOut: HeldOutPart | null;
     readonly streamBytes: number;
     readonly coveredBytes: number;
     readonly stoppedByClock: boolean;
@@ -101,8 +104,14 @@ function scoreOf(
       baselineMicroNats === null ? null : bitsPerByte({ microNats: baselineMicroNats, uncoveredBytes, streamBytes }),
     chargedBpb: scored?.score.chargedBpb ?? null,
     finalScore: scored?.score.finalScore ?? null,
+    heldOut: scored === null ? null : heldOutPart(scored.score),
     ...{ streamBytes, coveredBytes, stoppedByClock },
   };
+}
+
+function heldOutPart(score: Score): HeldOutPart {
+  const { heldOut, deltaBpb, deltaStandardErrorBpb, gapBpb, gapStandardErrorBpb, penalty } = score;
+  return { heldOut, deltaBpb, deltaStandardErrorBpb, gapBpb, gapStandardErrorBpb, penalty };
 }
 
 function throughputOf({ measurement }: Completed, { compute }: RunManifest): NonNullable<ScoreReport['throughput']> {
@@ -151,6 +160,7 @@ export function describeReport(report: ScoreReport): string {
 function scoreLines(score: NonNullable<ScoreReport['score']>): readonly (readonly [string, string])[] {
   const { blindBpb, blindStandardErrorBpb, undetectedBpb, baselineBpb, streamBytes, coveredBytes } = score;
   const blind = blindBpb === null ? 'too few decoys' : `${rounded(blindBpb)} ± ${rounded(blindStandardErrorBpb)}`;
+  const heldOut = score.heldOut === null ? null : heldOutText(score.heldOut);
   const byClock = score.stoppedByClock ? '; the budget was over' : '';
   return [
     ['bits per byte', `${rounded(score.bitsPerByte)}`],
@@ -168,6 +178,7 @@ function scoreLines(score: NonNullable<ScoreReport['score']>): readonly (readonl
             `${rounded(score.chargedBpb)} with the bundle; final score ${rounded(score.finalScore)}`,
           ] as const,
         ]),
+    ...(heldOut === null ? [] : [['held out', heldOut] as const]),
     ['covered', `${percent(coveredBytes / streamBytes)} of ${streamBytes} bytes${byClock}`],
   ];
 }

@@ -7,6 +7,7 @@ import {
   scoreAnswer,
   submissionAnswer,
 } from '../answers.ts';
+import { heldOutText } from '../held-out-text.ts';
 import { type Output, rounded } from '../output.ts';
 import type { ServiceClient } from '../service-client.ts';
 
@@ -74,15 +75,16 @@ export function describeCertainty(score: ScoreAnswer): string[] {
 }
 
 /** A line about the held-out measure, where there was one. */
-export function describeHeldOut(heldOut: HeldOutAnswer, penalty: number | null): readonly string[] {
-  const { outcome, delta_bpb, delta_standard_error_bpb, gap_bpb, gap_standard_error_bpb } = heldOut;
-  const line = (text: string) => [`  ${'held out'.padEnd(22)}${text}`];
-  const penalised = penalty === null || penalty === 1 ? '' : `; the score counts times ${penalty}`;
-  if (outcome === 'off') return [];
-  if (outcome === 'failed') return line(`it didn't get through${penalised}`);
-  if (outcome === 'unmeasured') return line('not measured, by a fault of ours');
-  const delta = `${rounded(delta_bpb)} ± ${rounded(delta_standard_error_bpb)} better than its random twin`;
-  return line(`${delta}, gap ${rounded(gap_bpb)} ± ${rounded(gap_standard_error_bpb)}${penalised}`);
+export function describeHeldOut(answer: HeldOutAnswer, penalty: number | null): readonly string[] {
+  const text = heldOutText({
+    heldOut: answer.outcome,
+    deltaBpb: answer.delta_bpb,
+    deltaStandardErrorBpb: answer.delta_standard_error_bpb,
+    gapBpb: answer.gap_bpb,
+    gapStandardErrorBpb: answer.gap_standard_error_bpb,
+    penalty: penalty ?? 1,
+  });
+  return text === null ? [] : [`  ${'held out'.padEnd(22)}${text}`];
 }
 
 function percent(share: number): string {
