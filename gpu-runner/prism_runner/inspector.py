@@ -62,7 +62,9 @@ def read_files(request: Fields) -> dict[str, bytes]:
     return {text(file, "path"): base64.b64decode(text(file, "source", LONGEST_LINE), validate=True) for file in files}
 
 
-def guarded(path: str, source: bytes, paths: frozenset[str], deadline: float, left: int) -> tuple[ModuleFacts, int]:
+def guarded(
+    path: str, source: bytes, paths: frozenset[str], deadline: float, left: int
+) -> tuple[ModuleFacts, int]:
     """Inspect one module in a child process, and say how many bytes of answer it took; at most `left` are read.
 
     Whatever happens to the child is an error of the module.

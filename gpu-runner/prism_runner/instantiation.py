@@ -1,8 +1,8 @@
-"""Builds a bundle's model and asks it about random tokens, once, in a container with nothing to steal (PROTOCOL.md §12).
+"""Builds a bundle's model and asks it about random tokens, once, with nothing around it to steal (PROTOCOL.md §12).
 
-Steps, in this order: read the question, unpack the bundle, put fd 0 and 1 out of reach, force determinism, say ready, set
-the limits, import the architecture, build the model, run its first forward, probe it, report. Submitted code runs only
-after `ready`.
+Steps, in this order: read the question, unpack the bundle, put fd 0 and 1 out of reach, force determinism, say ready,
+set the limits, import the architecture, build the model, run its first forward, probe it, report. Submitted code runs
+only after `ready`.
 """
 
 import base64

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prism_runner.submitted import innermost_line, stack_of
 
-WALL_PER_CPU_SECOND = 3  # an idle process, or a host that is busy elsewhere
+WALL_PER_CPU_SECOND = 3  # for a process that is idle, or waits for a disk
 KERNEL_GRACE_SECONDS = 2  # for the watch to speak first
 RESERVE_BYTES = 256 << 20  # to report with, once memory has run out
 LOOK_EVERY_SECONDS = 0.05
@@ -26,7 +26,7 @@ class TimeUp:
 
     where: str | None  # file:line of the bundle's innermost line that was at work
     cpu_seconds: float  # that the phase had used
-    wall_seconds: float  # that it had taken
+    wall_seconds: float  # that it had taken, without what it waited for a core
 
 
 class Watch:
@@ -37,24 +37,33 @@ class Watch:
         self._cpu_seconds = cpu_seconds
         self._on_time_up = on_time_up
         self._main = threading.get_ident()
+        self._waits = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self.next_phase(WALL_PER_CPU_SECOND * cpu_seconds)
         threading.Thread(target=self._look, daemon=True).start()
 
     def next_phase(self, wall_seconds: float) -> None:
         """Count anew from here; the CPU seconds are the same for every phase."""
-        self._began = (time.process_time(), time.monotonic(), wall_seconds)
+        self._began = (time.process_time(), self._wall(), wall_seconds)
 
     def _look(self) -> None:
         pause = threading.Event()
         while True:
             pause.wait(LOOK_EVERY_SECONDS)
             cpu_before, wall_before, wall_limit = self._began
-            cpu, wall = time.process_time() - cpu_before, time.monotonic() - wall_before
+            cpu, wall = time.process_time() - cpu_before, self._wall() - wall_before
             if cpu > self._cpu_seconds or wall > wall_limit:
                 at_work = sys._current_frames().get(self._main)
                 where = None if at_work is None else innermost_line(self._root, stack_of(at_work))
                 self._on_time_up(TimeUp(where, round(cpu, 3), round(wall, 3)))
                 return
+
+    def _wall(self) -> float:
+        """Seconds, without those that the main thread was ready to run and no core was free: a busy host is our fault."""
+        try:
+            waited = int(self._waits.read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):  # a kernel that doesn't count it
+            waited = 0.0
+        return time.monotonic() - waited
 
 
 def limit_cpu(seconds: float) -> None:
