@@ -62,5 +62,13 @@ export const upcasters: Upcasters = {
         staticRules: { importRoots: [], off: [] },
       },
     }),
+    // The parameters gate could only be off.
+    ({ policy, ...data }) => ({
+      ...data,
+      policy: {
+        ...(policy as JsonObject),
+        gates: { ...((policy as JsonObject).gates as JsonObject | undefined), parameters: 'off' },
+      },
+    }),
   ],
 };

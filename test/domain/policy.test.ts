@@ -42,12 +42,13 @@ describe('The policy', () => {
       epochSeconds: 21_600,
       deviceClasses: ['gpu'],
       scoring: { sourceCharge: 1 },
+      instantiation: { cpuSeconds: 30, memoryBytes: 8 * 1024 ** 3 },
     });
   });
 
   it('has every gate off that isn’t built, and can’t switch one on', () => {
-    const { static: staticGate, distributed, ...others } = policySchema.parse({}).gates;
-    expect([staticGate, distributed]).to.deep.equal(['on', 'reject']);
+    const { static: staticGate, parameters, distributed, ...others } = policySchema.parse({}).gates;
+    expect([staticGate, parameters, distributed]).to.deep.equal(['on', 'on', 'reject']);
     expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
     expect(policySchema.safeParse({ gates: { duplicate: 'on' } }).success).to.equal(false);
   });
