@@ -26,6 +26,7 @@ import { submissionAggregate } from './domain/submission/decide.ts';
 import { lotOf } from './executor/cut-keys.ts';
 import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
+import { instantiator } from './executor/instantiation-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
 import { gateThread } from './gate-thread.ts';
@@ -35,6 +36,7 @@ import { chatClient } from './gates/llm/chat-client.ts';
 import { circuitBreaker } from './gates/llm/circuit-breaker.ts';
 import { llmGate, type Reviewer } from './gates/llm/llm-gate.ts';
 import { meteredReviewer } from './gates/llm/reviewer-metrics.ts';
+import { parametersGate } from './gates/parameters/parameters-gate.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workAside } from './machines/due/aside.ts';
@@ -96,6 +98,8 @@ const now = () => new Date();
 const periodMs = 1_000;
 const projectionPatienceMs = 5_000;
 const reviewsAtOnce = 8;
+/** Each may use as much memory as a run, beside the slots. */
+const instantiationsAtOnce = 1;
 const reviewTimeoutMs = 60_000;
 /** A health check is asked often, and its answer may be that the log didn't answer in time. */
 const headPatienceMs = 2_000;
@@ -193,43 +197,27 @@ async function ensureFirstPolicy(
 
 /** The process manager with its gates, and the executor: whatever may need the container engine. */
 async function startWork(config: Config, runtime: Runtime, core: Core, logger: Logger, opened: Opened): Promise<void> {
-  const { storage, metered, submissions, slots, policies, projector, instance } = core;
-  const docker = new Docker();
-  const { runner } = runtime;
-  const readBundle = bundleReader(storage.blobs);
-  const inspector = { imageId: runner.imageId, instance };
-  const gates = gateThread({ storage: storageLocation(config), inspector }, logger);
-  opened.push(gates.close);
-  const reviewInspector = inspectorContainer({
-    ...inspector,
-    engine: dockerEngine(docker),
-    purpose: 'review',
-    logger,
-  });
-  opened.push(reviewInspector.close);
+  const { storage, metered, submissions, slots, policies, projector } = core;
+  const engine = { docker: new Docker(), readBundle: bundleReader(storage.blobs) };
+  const stopping = new AbortController();
+  const gates = openGates(config, runtime, core, logger, opened, { ...engine, stopping: stopping.signal });
 
   const shared = { submissions, policies, clock: now };
   const onFault = (error: unknown) =>
     logger.error({ err: error }, 'something due could not be done and is tried again');
-  const aside = workAside(reviewsAtOnce, onFault);
-  opened.push(aside.settled);
-  const stopping = new AbortController();
+  const reviews = workAside(reviewsAtOnce, onFault);
+  const instantiations = workAside(instantiationsAtOnce, onFault);
+  opened.push(reviews.settled, instantiations.settled);
   const manager = startProcessManager({
     ...shared,
     slots,
     dueWork: projectedDueWork(core.readModels),
-    setAside: aside.count,
+    setAside: () => reviews.count() + instantiations.count(),
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates: {
-          ...gates.byName,
-          llm: llmGate({
-            ...{ readBundle, inspector: reviewInspector, blobs: storage.blobs },
-            reviewer: reviewerOf(config, core, stopping.signal),
-          }),
-        },
-        slow: { gates: new Set(['llm']), aside },
+        gates,
+        slow: { parameters: instantiations, llm: reviews },
         stopping: stopping.signal,
         claim: workClaims({
           claims: commandHandler(storage.log, claimAggregate),
@@ -251,7 +239,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     onFault,
   });
   opened.push(manager.close, () => stopping.abort());
-  const executor = await openExecutor(config, runtime, core, logger, { docker, readBundle });
+  const executor = await openExecutor(config, runtime, core, logger, engine);
   opened.push(() => executor.close());
   const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
@@ -261,6 +249,31 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   // Its period wakes the manager too.
   wakes.ended.catch((error: unknown) => logger.error({ err: error }, 'the log wakes the process manager no more'));
   manager.wake();
+}
+
+/** Everything that may say no before a run: a thread that reads bundles, a container for each model, a reviewer. */
+function openGates(
+  config: Config,
+  { runner, seasonSecret }: Runtime,
+  core: Core,
+  logger: Logger,
+  opened: Opened,
+  shared: { readonly docker: Docker; readonly readBundle: BundleReader; readonly stopping: AbortSignal },
+) {
+  const { docker, readBundle, stopping } = shared;
+  const { blobs } = core.storage;
+  const image = { imageId: runner.imageId, instance: core.instance };
+  const thread = gateThread({ storage: storageLocation(config), inspector: image }, logger);
+  opened.push(thread.close);
+  const engine = dockerEngine(docker);
+  const inspector = inspectorContainer({ ...image, engine, purpose: 'review', logger });
+  opened.push(inspector.close);
+  const instantiate = instantiator({ ...image, engine, seasonSecret, logger });
+  return {
+    ...thread.byName,
+    parameters: parametersGate({ readBundle, blobs, stopping, instantiate }),
+    llm: llmGate({ readBundle, blobs, inspector, reviewer: reviewerOf(config, core, stopping) }),
+  };
 }
 
 /** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */

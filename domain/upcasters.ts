@@ -77,5 +77,13 @@ export const upcasters: Upcasters = {
         seedAudit: 'off',
       },
     }),
+    // The parameters gate could only be off.
+    ({ policy, ...data }) => ({
+      ...data,
+      policy: {
+        ...(policy as JsonObject),
+        gates: { ...((policy as JsonObject).gates as JsonObject | undefined), parameters: 'off' },
+      },
+    }),
   ],
 };

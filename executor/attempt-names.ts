@@ -41,6 +41,7 @@ export function attemptNames(scope: AttemptScope, seat: Seat = 0): AttemptNames 
 export const instanceLabel = 'prism.instance';
 export const attemptIdLabel = 'prism.attemptId';
 export const roleLabel = 'prism.role';
+export const submissionLabel = 'prism.submission';
 export const runnerDigestLabel = 'prism.runnerDigest';
 
 /** Labels that let a person, and `reconcile`, say what a container or a volume belongs to. */
@@ -51,7 +52,7 @@ export function attemptLabels(scope: AttemptScope, role: string, deadlineAt: str
     [attemptIdLabel]: attemptNames(scope).id,
     [roleLabel]: role,
     'prism.slot': scope.slot,
-    'prism.submission': submissionId,
+    [submissionLabel]: submissionId,
     'prism.run': run,
     'prism.attempt': String(attempt),
     'prism.token': String(fencingToken),

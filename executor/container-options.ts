@@ -13,6 +13,7 @@ import {
   instanceLabel,
   roleLabel,
   type Seat,
+  submissionLabel,
 } from './attempt-names.ts';
 
 const mebibyte = 2 ** 20;
@@ -21,6 +22,10 @@ const gibibyte = 2 ** 30;
 /** What a referee may use beside its contestant; a slot plan counts it too. */
 export const refereeMemoryBytes = 2 * gibibyte;
 const inspectorMemoryBytes = gibibyte;
+/** Interpreter and torch, and what is kept to report with. */
+const runnerMemoryBytes = gibibyte;
+/** Whoever builds a model has little to write. */
+const instantiationArtifactsBytes = 64 * mebibyte;
 
 export const refereeUser = '10001:10001';
 export const contestantUser = '10002:10002';
@@ -44,6 +49,7 @@ export const launchCommands: LaunchCommands = {
   contestant: [...python, ...torchrun, '-m', 'prism_runner', 'contestant'],
 };
 export const inspectorCommand: readonly string[] = [...python, '-m', 'prism_runner', 'inspector'];
+export const instantiationCommand: readonly string[] = [...python, '-m', 'prism_runner', 'instantiation'];
 
 /** What both containers of an attempt are made from. */
 export type PairPlan = {
@@ -125,6 +131,9 @@ function slotShare(plan: PairPlan): HostConfig {
   };
 }
 
+/** As the launcher sets it for the one process of a run. */
+const onlyRank = ['RANK=0', 'LOCAL_RANK=0', 'WORLD_SIZE=1', 'MASTER_ADDR=127.0.0.1', 'MASTER_PORT=29500'];
+
 /** The image sets the deterministic environment; what depends on the slot comes here. */
 function threadEnvironment(threads: number): string[] {
   return [`OMP_NUM_THREADS=${threads}`, `MKL_NUM_THREADS=${threads}`];
@@ -176,15 +185,59 @@ export function contestantOptions(plan: PairPlan, seat: Seat = 0): ContainerCrea
     HostConfig: {
       ...confinement(limits, plan.runtime),
       ...slotShare(plan),
-      IpcMode: 'private', // torch and multiprocessing want a /dev/shm: one of their own,
-      ShmSize: 64 * mebibyte, // small, and counted as memory like every tmpfs.
-      Tmpfs: {
-        '/work': tmpfs(16 * mebibyte, 10_002), // The bundle as the adapter lays it out.
-        '/artifacts': tmpfs(plan.artifactsBytes, 10_002), // `ctx.artifacts_dir`; gone with the container.
-        '/tmp': tmpfs(64 * mebibyte, 10_002),
-      },
+      ...contestantFolders(plan.artifactsBytes),
       Mounts: [volume(names.channelVolume, '/channel', true)], // Nothing of ours is writable.
       ...(plan.deviceClass === 'gpu' ? { DeviceRequests: [gpuRequest(plan.device)] } : {}),
+    },
+  };
+}
+
+/** What submitted code finds to write in. */
+function contestantFolders(artifactsBytes: number): HostConfig {
+  return {
+    IpcMode: 'private', // torch and multiprocessing want a /dev/shm: one of their own,
+    ShmSize: 64 * mebibyte, // small, and counted as memory like every tmpfs.
+    Tmpfs: {
+      '/work': tmpfs(16 * mebibyte, 10_002), // The bundle as the adapter lays it out.
+      '/artifacts': tmpfs(artifactsBytes, 10_002), // `ctx.artifacts_dir`; gone with the container.
+      '/tmp': tmpfs(64 * mebibyte, 10_002),
+    },
+  };
+}
+
+/** A contestant that is asked once, by nobody but us: it has no referee, no channel, no slot and no device. */
+export function instantiationOptions(plan: {
+  readonly name: string;
+  readonly instance: string;
+  readonly submissionId: string;
+  readonly imageId: string;
+  readonly command: readonly string[];
+  readonly runtime: string | null;
+  /** What a model may need; the runner's own need comes on top. */
+  readonly memoryBytes: number;
+  readonly pids: number;
+}): ContainerCreateOptions {
+  const memoryBytes = plan.memoryBytes + runnerMemoryBytes;
+  const limits = { memoryBytes, pids: plan.pids, openFiles: 1_024, fileBytes: instantiationArtifactsBytes };
+  return {
+    name: plan.name,
+    Image: plan.imageId,
+    User: contestantUser,
+    Cmd: [...plan.command],
+    Env: [...threadEnvironment(1), ...onlyRank],
+    Labels: {
+      [instanceLabel]: plan.instance,
+      [roleLabel]: 'instantiation',
+      [submissionLabel]: plan.submissionId,
+    },
+    OpenStdin: true,
+    StdinOnce: true, // When we die, its input ends; what it does then, `reconcile` ends.
+    AttachStdin: true,
+    HostConfig: {
+      ...confinement(limits, plan.runtime),
+      ...contestantFolders(instantiationArtifactsBytes),
+      NanoCpus: 1_000_000_000, // It has no slot; one core's worth leaves the slots theirs.
+      OomScoreAdj: 500, // Should the host itself run out of memory, this goes before a run does.
     },
   };
 }

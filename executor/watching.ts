@@ -160,7 +160,7 @@ export async function observe(watching: Watching): Promise<Observed> {
   };
 }
 
-function toExit(status: ContainerStatus | null): Exit {
+export function toExit(status: ContainerStatus | null): Exit {
   if (status === null) return { kind: 'vanished' };
   if (status.startedAt === null) return { kind: 'neverStarted' };
   return { kind: 'exited', exitCode: status.exitCode, oomKilled: status.oomKilled };

@@ -138,11 +138,22 @@ export const policySchema = z.strictObject({
   gates: z
     .strictObject({
       static: switchSchema.default('on'),
-      parameters: unbuiltSchema.default('off'),
+      parameters: switchSchema.default('on'),
       /** `flag` lets a bundle pass that lacks a primitive of the multi-GPU contract, and records which. */
       distributed: z.enum(['reject', 'flag', 'off']).default('reject'),
       duplicate: unbuiltSchema.default('off'),
       llm: switchSchema.default('off'),
+    })
+    .prefault({}),
+  /** What the parameters gate gives a model to be built and asked once, counted from the import of submitted code. */
+  instantiation: z
+    .strictObject({
+      cpuSeconds: z.int().min(1).max(600).default(30),
+      /** Not more than a run has, whatever it says. */
+      memoryBytes: z
+        .int()
+        .positive()
+        .default(8 * 2 ** 30),
     })
     .prefault({}),
   staticRules: z

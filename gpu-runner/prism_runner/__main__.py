@@ -1,4 +1,4 @@
-"""`python3 -m prism_runner referee|heldout|contestant|inspector`: picks the role and runs its steps.
+"""`python3 -m prism_runner referee|heldout|contestant|inspector|instantiation`: picks the role and runs its steps.
 
 Each role imports only what it needs: the inspector never loads torch, the referee never loads the adapter.
 """
@@ -36,12 +36,25 @@ def contestant(arguments: list[str]) -> int:
     """Give the submitted scripts their ctx and answer the referee's frames."""
     from prism_runner.contestant import Places, run
 
-    parser = argparse.ArgumentParser(prog="prism_runner contestant")
-    parser.add_argument("--channel-dir", type=Path, default=Path("/channel"))
-    parser.add_argument("--work-dir", type=Path, default=Path("/work"))
-    parser.add_argument("--artifacts-dir", type=Path, default=Path("/artifacts"))
-    given = parser.parse_args(arguments)
+    given = contestant_places("contestant").parse_args(arguments)
     return run(Places(given.channel_dir, given.work_dir, given.artifacts_dir))
+
+
+def contestant_places(role: str) -> argparse.ArgumentParser:
+    """Where a contestant's folders are."""
+    parser = argparse.ArgumentParser(prog=f"prism_runner {role}")
+    for name in ("channel", "work", "artifacts"):
+        parser.add_argument(f"--{name}-dir", type=Path, default=Path(f"/{name}"))
+    return parser
+
+
+def instantiation(arguments: list[str]) -> int:
+    """Build the submitted model once, and say what it is like."""
+    from prism_runner.contestant import Places
+    from prism_runner.instantiation import run
+
+    given = contestant_places("instantiation").parse_args(arguments)
+    return run(sys.stdin.buffer, Places(given.channel_dir, given.work_dir, given.artifacts_dir))
 
 
 def inspector(arguments: list[str]) -> int:
@@ -57,6 +70,7 @@ ROLES: dict[str, Callable[[list[str]], int]] = {
     "heldout": held_out,
     "contestant": contestant,
     "inspector": inspector,
+    "instantiation": instantiation,
 }
 
 

@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from prism_runner.context import ContractError
@@ -55,10 +55,21 @@ def where_in(root: Path, error: BaseException) -> str | None:
     inside = str(root) + "/"
     if isinstance(error, SyntaxError) and (error.filename or "").startswith(inside):
         return f"{(error.filename or '')[len(inside) :]}:{error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    return innermost_line(root, traceback.extract_tb(error.__traceback__))
+
+
+def innermost_line(root: Path, stack: traceback.StackSummary) -> str | None:
+    """`file:line` of the last frame that is in the bundle; None when none is."""
+    inside = str(root) + "/"
+    for frame in reversed(stack):
         if frame.filename.startswith(inside):
             return f"{frame.filename[len(inside) :]}:{frame.lineno}"
     return None
+
+
+def stack_of(frame: FrameType) -> traceback.StackSummary:
+    """Where another thread is."""
+    return traceback.extract_stack(frame)
 
 
 def last_words(error: BaseException) -> str:

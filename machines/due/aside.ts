@@ -4,10 +4,9 @@
  * log says again what is due.
  */
 export type Aside = {
-  /** Whether nothing more may be started for this submission now: it is at work already, or everything is taken. */
-  isTaken(submissionId: string): boolean;
-  start(submissionId: string, work: () => Promise<void>): void;
-  /** How many submissions are at work, and so needn't be looked at. */
+  /** Starts the work, unless this submission is at work already or everything is taken; whether it did. */
+  start(submissionId: string, work: () => Promise<void>): boolean;
+  /** How many submissions are at work or were turned away, and so keep others from being looked at. */
   count(): number;
   /** Resolves when nothing is under way any more. */
   settled(): Promise<void>;
@@ -16,15 +15,26 @@ export type Aside = {
 /** `most`: pieces at once. `onFault` gets what a piece throws. */
 export function workAside(most: number, onFault: (error: unknown) => void): Aside {
   const underWay = new Map<string, Promise<void>>();
+  // Some of them may have ended otherwise meanwhile; that only has a few more looked at, until all is done.
+  const turnedAway = new Set<string>();
   return {
-    isTaken: (submissionId) => underWay.size >= most || underWay.has(submissionId),
     start(submissionId, work) {
+      if (underWay.has(submissionId)) return false;
+      if (underWay.size >= most) {
+        turnedAway.add(submissionId);
+        return false;
+      }
       const piece = work()
         .catch(onFault)
-        .finally(() => underWay.delete(submissionId));
+        .finally(() => {
+          underWay.delete(submissionId);
+          if (underWay.size === 0) turnedAway.clear();
+        });
+      turnedAway.delete(submissionId);
       underWay.set(submissionId, piece);
+      return true;
     },
-    count: () => underWay.size,
+    count: () => underWay.size + turnedAway.size,
     async settled() {
       await Promise.all(underWay.values());
     },

@@ -2,12 +2,14 @@ import { type ClaimCommand, type ClaimEvent, type ClaimState, claimStream } from
 import type { CommandHandler } from '../../domain/handle-command.ts';
 import { deriveId } from '../../domain/ids.ts';
 import { isRejection } from '../../domain/rejection.ts';
+import type { GateName } from '../../domain/submission/events.ts';
 import type { Due } from './performer.ts';
 
 export type ClaimHandler = CommandHandler<ClaimState, ClaimCommand, ClaimEvent>;
 
 /** Longer than a gate works; so long waits what an instance left undone that never came back under its name. */
-const claimSeconds = { reviewing: 600, otherwise: 120 };
+const claimSeconds = 120;
+const slowClaimSeconds: Partial<Record<GateName, number>> = { parameters: 900, llm: 600 };
 
 /**
  * Claims what is due for `owner`, by an event that only one instance can append; true if it is his. A restarted instance of the same name goes on with what it
@@ -23,8 +25,7 @@ export function workClaims(deps: {
     const { submissionId } = state.identity;
     const at = clock();
     const now = at.toISOString();
-    const isReview = state.phase === 'gate' && state.gate === 'llm';
-    const seconds = isReview ? claimSeconds.reviewing : claimSeconds.otherwise;
+    const seconds = (state.phase === 'gate' ? slowClaimSeconds[state.gate] : undefined) ?? claimSeconds;
     const until = new Date(at.getTime() + seconds * 1_000).toISOString();
     const claimed = await claims.handle(
       claimStream(submissionId),

@@ -29,8 +29,8 @@ export type GateDeps = {
   readonly policies: Policies;
   /** A gate that isn't here is skipped like one that is switched off; the contract can't be. */
   readonly gates: { readonly contract: Gate } & Partial<Record<GateName, Gate>>;
-  /** Gates that outlast a step, and where they are at work. */
-  readonly slow: { readonly gates: ReadonlySet<GateName>; readonly aside: Aside };
+  /** Where the gates that outlast a step are at work. */
+  readonly slow: Partial<Record<GateName, Aside>>;
   /** Takes what is due for this instance alone; false where another one has it. */
   readonly claim: (due: Due) => Promise<boolean>;
   readonly clock: () => Date;
@@ -53,9 +53,9 @@ export function gatePerformer(deps: GateDeps): Performer {
     const work = async () => {
       if (asked === undefined || (await claim(due))) await performGate(deps, due, state, asked, policy);
     };
-    const { submissionId } = state.identity;
-    if (asked === undefined || !slow.gates.has(gate)) await work();
-    else if (!slow.aside.isTaken(submissionId)) slow.aside.start(submissionId, work);
+    const aside = asked === undefined ? undefined : slow[gate];
+    if (aside === undefined) await work();
+    else aside.start(state.identity.submissionId, work);
   };
 }
 

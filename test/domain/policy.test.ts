@@ -43,13 +43,14 @@ describe('The policy', () => {
       deviceClasses: ['gpu'],
       scoring: { sourceCharge: 1, tieBreakScale: 4, largestGapBpb: 1 },
       seedAudit: 'on',
+      instantiation: { cpuSeconds: 30, memoryBytes: 8 * 1024 ** 3 },
     });
     expect(policy.heldOut).to.include({ mode: 'on', valBytes: 65_536, trainBytes: 65_536, cuts: 4_096 });
   });
 
   it('has every gate off that isn’t built, and can’t switch one on', () => {
-    const { static: staticGate, distributed, ...others } = policySchema.parse({}).gates;
-    expect([staticGate, distributed]).to.deep.equal(['on', 'reject']);
+    const { static: staticGate, parameters, distributed, ...others } = policySchema.parse({}).gates;
+    expect([staticGate, parameters, distributed]).to.deep.equal(['on', 'on', 'reject']);
     expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
     expect(policySchema.safeParse({ gates: { duplicate: 'on' } }).success).to.equal(false);
   });

@@ -72,7 +72,7 @@ describe('Events from before there were cuts', () => {
 
   it('are written in a later version now', () => {
     const types = ['AttemptCompleted', 'AttemptFailed', 'RunConcluded', 'ScoreComputed', 'ScoreRecomputed'];
-    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([3, 2, 2, 3, 3, 3]);
+    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([3, 2, 2, 3, 3, 4]);
     expect(newestVersion('SubmissionReceived')).to.equal(1);
   });
 });
@@ -97,5 +97,13 @@ describe('Events from before the static gate', () => {
       expect(new Set(Object.values(gates))).to.deep.equal(new Set(['off']));
       expect(staticRules).to.deep.equal({ importRoots: [], off: [] });
     }
+  });
+
+  it('read as policies without the parameters gate, where that came later', () => {
+    const policy = { gates: { static: 'on', distributed: 'flag' } };
+    const data = { version: 1, policy, operator: 'o', reason: 'r' };
+    const event = toDomainEvent({ ...written('PolicyActivated', data), schemaVersion: 3 });
+    const { gates } = (event as PolicyEvent).data.policy;
+    expect(gates).to.include({ static: 'on', parameters: 'off', distributed: 'flag' });
   });
 });

@@ -6,6 +6,8 @@ import {
   contestantOptions,
   inspectorCommand,
   inspectorOptions,
+  instantiationCommand,
+  instantiationOptions,
   launchCommands,
   type PairPlan,
   refereeOptions,
@@ -35,11 +37,16 @@ const plan: PairPlan = {
   },
 };
 const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
+const instantiation = {
+  ...{ name: 'p', instance: 'test', submissionId: 's', imageId: 'sha256:image', command: instantiationCommand },
+  ...{ runtime: null, memoryBytes: 2 ** 30, pids: 64 },
+};
 
 const roles: readonly (readonly [string, HostConfig])[] = [
   ['referee', refereeOptions(plan).HostConfig ?? {}],
   ['contestant', contestantOptions(plan).HostConfig ?? {}],
   ['inspector', inspectorOptions(inspector).HostConfig ?? {}],
+  ['instantiation', instantiationOptions(instantiation).HostConfig ?? {}],
 ];
 
 describe('container options', () => {
@@ -84,6 +91,16 @@ describe('container options', () => {
     }));
     expect(mounts).to.deep.equal([{ Source: names.channelVolume, Target: '/channel', ReadOnly: true }]);
     expect(Object.keys(contestantOptions(plan).HostConfig?.Tmpfs ?? {})).to.deep.equal(['/work', '/artifacts', '/tmp']);
+  });
+
+  it('give a model that is only looked at a contestant’s user and folders, no mount, no core and no device of its own', () => {
+    const { User, HostConfig, Labels } = instantiationOptions(instantiation);
+    expect(User).to.equal(contestantOptions(plan).User);
+    expect(Object.keys(HostConfig?.Tmpfs ?? {})).to.deep.equal(['/work', '/artifacts', '/tmp']);
+    expect(HostConfig).not.to.have.any.keys('Mounts', 'Binds', 'CpusetCpus', 'DeviceRequests');
+    expect(HostConfig?.NanoCpus).to.equal(1e9);
+    expect(HostConfig?.Memory).to.be.greaterThan(instantiation.memoryBytes);
+    expect(Labels).to.include({ 'prism.instance': 'test', 'prism.submission': 's' });
   });
 
   it('give the referee its volumes to write, and data and tokenizers to read', () => {

@@ -10,6 +10,10 @@ export type FakeContainer = {
   readonly name: string;
   readonly role: string;
   print(text: string): void;
+  /** What has been written to its input. */
+  readonly input: () => string;
+  /** Runs whenever something is written to its input. */
+  onInput(heed: () => void): void;
   write(path: string, content: Uint8Array | string): void;
   exit(exitCode: number, oomKilled?: boolean): void;
   /** Resolves when the other container of the attempt has ended. */
@@ -22,6 +26,8 @@ type Kept = FakeContainer & {
   files: Map<string, Uint8Array>;
   outputs: Writable[];
   waiters: Set<() => void>;
+  take(chunk: string): void;
+  heed: () => void;
 };
 
 /** What runs in a started container. */
@@ -62,9 +68,19 @@ export function fakeEngine(started: Readonly<Record<string, Program>>) {
   function create(options: ContainerCreateOptions): Kept {
     const name = options.name ?? '';
     const role = options.Labels?.['prism.role'] ?? '';
+    let input = '';
     const container: Kept = {
       name,
       role,
+      input: () => input,
+      onInput: (heed) => {
+        container.heed = heed;
+      },
+      take: (chunk) => {
+        input += chunk;
+        container.heed();
+      },
+      heed: () => {},
       options,
       files: new Map(),
       outputs: [],
@@ -119,8 +135,16 @@ export function fakeEngine(started: Readonly<Record<string, Program>>) {
       container?.outputs.push(stdout);
       return { closed: new Promise(() => {}), detach: () => void container?.outputs.splice(0) };
     },
-    async converse() {
-      throw new Error('not in this fake');
+    async converse(name, stdout) {
+      call(`converse ${containers.get(name)?.role}`);
+      const container = containers.get(name);
+      container?.outputs.push(stdout);
+      const closed = new Promise<void>((resolve) => container?.waiters.add(resolve));
+      return {
+        closed,
+        detach: () => void container?.outputs.splice(0),
+        write: (chunk) => setImmediate(() => container?.take(chunk)),
+      };
     },
     async start(name) {
       const container = containers.get(name);

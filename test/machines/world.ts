@@ -101,7 +101,7 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
     setAside: aside.count,
     performers: {
       gate: gatePerformer({
-        slow: { gates: new Set(['llm']), aside },
+        slow: { llm: aside },
         stopping: new AbortController().signal,
         ...{ submissions, policies, gates, clock: now },
         claim: workClaims({ claims: commandHandler(log, claimAggregate), owner, clock: now }),
