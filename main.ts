@@ -28,7 +28,7 @@ import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
-import { gateThread } from './gate-thread.ts';
+import { type GateThreadPlan, gateThread } from './gate-thread.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { chatClient } from './gates/llm/chat-client.ts';
@@ -56,6 +56,7 @@ import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
 import { holdQueries } from './projections/holds.ts';
 import { llmReviewQueries } from './projections/llm-reviews.ts';
+import { plagiarismReviewQueries } from './projections/plagiarism-reviews.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
@@ -198,7 +199,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const { runner } = runtime;
   const readBundle = bundleReader(storage.blobs);
   const inspector = { imageId: runner.imageId, instance };
-  const gates = gateThread({ storage: storageLocation(config), inspector }, logger);
+  const gates = gateThread(gatePlan(config, core, inspector), storage.blobs, logger);
   opened.push(gates.close);
   const reviewInspector = inspectorContainer({
     ...inspector,
@@ -261,6 +262,15 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   // Its period wakes the manager too.
   wakes.ended.catch((error: unknown) => logger.error({ err: error }, 'the log wakes the process manager no more'));
   manager.wake();
+}
+
+function gatePlan(
+  config: Config,
+  { readModelsPath: path }: Core,
+  inspector: GateThreadPlan['inspector'],
+): GateThreadPlan {
+  const examplesFolder = join(import.meta.dirname, '..', 'examples');
+  return { storage: storageLocation(config), readModelsPath: path, examplesFolder, inspector };
 }
 
 /** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */
@@ -340,6 +350,7 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     holds: {
       ...{ holds: holdQueries(readModels), submissions: queries, blobs: storage.blobs },
       ...{ reviews: llmReviewQueries(readModels), sources: sourceQueries(readModels) },
+      comparisons: plagiarismReviewQueries(readModels),
       ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
     },
     work: { evalJobs: evalJobQueries(readModels), slots },

@@ -62,5 +62,7 @@ export const upcasters: Upcasters = {
         staticRules: { importRoots: [], off: [] },
       },
     }),
+    // The duplicate gate could only be off; its thresholds take their defaults.
+    (data) => data,
   ],
 };

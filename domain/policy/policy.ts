@@ -117,7 +117,7 @@ export const policySchema = z.strictObject({
       parameters: unbuiltSchema.default('off'),
       /** `flag` lets a bundle pass that lacks a primitive of the multi-GPU contract, and records which. */
       distributed: z.enum(['reject', 'flag', 'off']).default('reject'),
-      duplicate: unbuiltSchema.default('off'),
+      duplicate: switchSchema.default('on'),
       llm: switchSchema.default('off'),
     })
     .prefault({}),
@@ -128,6 +128,14 @@ export const policySchema = z.strictObject({
       /** Ids of rules that find nothing. */
       off: z.array(z.string().startsWith('prism:')).default([]),
     })
+    .prefault({}),
+  /** Shares of shingles in common, 0 … 1, from which a work is a copy, or worth an operator's look. */
+  duplicates: z
+    .strictObject({
+      copyAt: z.number().gt(0).max(1).default(0.96),
+      candidateAt: z.number().gt(0).max(1).default(0.65),
+    })
+    .refine(({ copyAt, candidateAt }) => candidateAt <= copyAt, 'candidateAt exceeds copyAt')
     .prefault({}),
   scoring: z
     .strictObject({

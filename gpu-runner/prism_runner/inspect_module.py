@@ -15,7 +15,7 @@ from prism_runner.literals import LiteralFacts, large_literals
 from prism_runner.module_imports import imported_paths
 from prism_runner.origins import Origins, TooTangled
 from prism_runner.prose_spans import Span, prose_spans
-from prism_runner.shingles import shingles
+from prism_runner.shingles import DefinitionFacts, shingles
 from prism_runner.survey import Survey
 from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
 
@@ -59,6 +59,7 @@ class ModuleFacts(TypedDict):
     functions: list[FunctionFacts]
     literals: list[LiteralFacts]
     shingles: list[str]
+    definitions: list[DefinitionFacts]  # the module's other statements first
     prose: list[Span]  # comments and strings that stand for themselves
 
 
@@ -86,6 +87,7 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "functions": [],
         "literals": [],
         "shingles": [],
+        "definitions": [],
         "prose": [],
     }
 
@@ -120,6 +122,7 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     literals = large_literals(tree)
     remove_docstrings(tree)
     canonical = ast.unparse(tree)
+    listed, definitions = shingles(tree, survey, origins)
     return {
         "path": path,
         "error": None,
@@ -133,7 +136,8 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "exports": origins.exports(),
         "functions": reading.functions(),
         "literals": literals,
-        "shingles": shingles(tree, survey, origins),
+        "shingles": listed,
+        "definitions": definitions,
         "prose": prose,
     }
 

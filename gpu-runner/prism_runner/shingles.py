@@ -10,6 +10,7 @@ only adds.
 import ast
 import hashlib
 from collections.abc import Iterator
+from typing import TypedDict
 
 from prism_runner.module_imports import is_own
 from prism_runner.origins import UNKNOWN, Origins
@@ -20,18 +21,35 @@ LEAST_NODES = 6  # of a statement that is hashed as a whole
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 SKIPPED = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
 
-def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> list[str]:
-    """Hashes in hexadecimal, 16 digits each, sorted. `tree` is without docstrings."""
-    found: set[str] = set()
+class DefinitionFacts(TypedDict):
+    """What a function or class of the module's own level puts into the shingles."""
+
+    name: str  # empty for all other statements together
+    shingles: list[int]  # places in the module's list
+
+
+def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[str], list[DefinitionFacts]]:
+    """Hashes in hexadecimal, 16 digits each, sorted; and which definition has which. `tree` is without docstrings."""
     writer = _Writer(survey, origins)
-    for unit in _units(tree.body):
-        words: list[str] = []
-        writer.write(unit, words, found)
-        found.update(_hash("run", words[at : at + RUN]) for at in range(len(words) - RUN + 1))
-    return sorted(found)[:MOST_SHINGLES]
+    found: list[tuple[str, set[str]]] = [("", set())]
+    for statement in tree.body:
+        defines = isinstance(statement, DEFINITIONS)
+        if defines:
+            found.append((statement.name, set()))
+        hashes = found[-1 if defines else 0][1]
+        for unit in _units([statement]):
+            words: list[str] = []
+            writer.write(unit, words, hashes)
+            hashes.update(_hash("run", words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    listed = sorted(set[str]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
+    place = {each: at for at, each in enumerate(listed)}
+    return listed, [
+        {"name": name, "shingles": sorted(place[each] for each in hashes if each in place)} for name, hashes in found
+    ]
 
 
 def _units(body: list[ast.stmt]) -> Iterator[ast.stmt]:
