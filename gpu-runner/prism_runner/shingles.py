@@ -64,45 +64,73 @@ class _Writer:
     """Writes a tree as words: a node's class, then what counts of it, then what is below it."""
 
     def __init__(self, survey: Survey, origins: Origins) -> None:
-        self.origins = origins
-        self.own = {name for scope in survey.scopes for name in scope.bindings}
-        self.own |= {*survey.attribute_sources, *(scope.name.rpartition(".")[2] for scope in survey.scopes)}
-        self.expressions = survey.scope_of
+        self.origins, self.expressions = origins, survey.scope_of
+        self.foreign: set[ast.keyword] = set()  # arguments of what leads out of the module
+        self.bound = {name for scope in survey.scopes for name in scope.bindings}
+        self.attributes = {*survey.attribute_sources}
+        arguments = [scope.function.args for scope in survey.scopes if scope.function is not None]
+        self.parameters = {each.arg for of in arguments for each in [*of.posonlyargs, *of.args, *of.kwonlyargs]}
 
     def write(self, node: ast.AST, words: list[str], statements: set[str]) -> None:
         """Append the words of a node, and add the hashes of the statements in it."""
         if isinstance(node, SKIPPED):
             return
         start = len(words)
+        if isinstance(node, ast.Call) and self._leads_out(node.func):
+            self.foreign.update(node.keywords)
         if isinstance(node, (ast.Name, ast.Attribute)) and self._known(node, words):
             return
         words.append(type(node).__name__)
         for name, value in ast.iter_fields(node):
             if name not in IGNORED and not (isinstance(node, ast.ClassDef) and name == "body"):
-                self._field(value, words, statements)
+                self._field(node, value, words, statements)
         if isinstance(node, ast.stmt) and len(words) - start >= LEAST_NODES:
             statements.add(_hash("tree", words[start:]))
 
-    def _field(self, value: object, words: list[str], statements: set[str]) -> None:
+    def _field(self, node: ast.AST, value: object, words: list[str], statements: set[str]) -> None:
         if isinstance(value, ast.AST):
             self.write(value, words, statements)
         elif isinstance(value, list):
             for each in value:
-                self._field(each, words, statements)
+                self._field(node, each, words, statements)
         elif isinstance(value, str):
-            words.append("=own" if value in self.own else f"={value}" if value.isidentifier() else "=text")
+            words.append(self._word(node, value))
         elif value is not None:
             words.append("=bytes" if isinstance(value, bytes) else f"={value!r}")
 
+    def _word(self, node: ast.AST, value: str) -> str:
+        match node:
+            case ast.Constant():
+                return "=text"
+            case ast.Attribute():
+                own = value in self.attributes
+            case ast.keyword() if node in self.foreign:
+                own = False
+            case ast.keyword():
+                own = value in self.parameters or value in self.attributes  # of functions, and of dataclasses
+            case ast.Name():
+                own = value in self.bound
+            case _:
+                own = True
+        return "=own" if own else f"={value}"
+
     def _known(self, node: ast.Name | ast.Attribute, words: list[str]) -> bool:
         """A name that leads out of the module stands as where it leads."""
+        known = self._origin(node)
+        if known is not None:
+            words.append("=own" if is_own(known) else f"={known}")
+        return known is not None
+
+    def _leads_out(self, node: ast.expr) -> bool:
+        known = self._origin(node)
+        return known is not None and not is_own(known)
+
+    def _origin(self, node: ast.expr) -> str | None:
+        """The one place elsewhere that an expression leads to."""
         if node not in self.expressions:
-            return False
+            return None
         known = sorted(each for each in self.origins.of(node) if isinstance(each, str) and each != UNKNOWN)
-        if len(known) != 1:
-            return False
-        words.append("=own" if is_own(known[0]) else f"={known[0]}")
-        return True
+        return known[0] if len(known) == 1 else None
 
 
 def _hash(kind: str, words: list[str]) -> str:

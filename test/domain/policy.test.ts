@@ -46,10 +46,10 @@ describe('The policy', () => {
   });
 
   it('has every gate off that isn’t built, and can’t switch one on', () => {
-    const { static: staticGate, distributed, ...others } = policySchema.parse({}).gates;
-    expect([staticGate, distributed]).to.deep.equal(['on', 'reject']);
+    const { static: staticGate, distributed, duplicate, ...others } = policySchema.parse({}).gates;
+    expect([staticGate, distributed, duplicate]).to.deep.equal(['on', 'reject', 'on']);
     expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
-    expect(policySchema.safeParse({ gates: { duplicate: 'on' } }).success).to.equal(false);
+    expect(policySchema.safeParse({ gates: { parameters: 'on' } }).success).to.equal(false);
   });
 
   it('can switch the reviewer on', () => {

@@ -69,7 +69,7 @@ describe('Events from before there were cuts', () => {
 
   it('are written in a later version now', () => {
     const types = ['AttemptCompleted', 'AttemptFailed', 'RunConcluded', 'ScoreComputed', 'ScoreRecomputed'];
-    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([2, 2, 2, 2, 2, 3]);
+    expect([...types, 'PolicyActivated'].map(newestVersion)).to.deep.equal([2, 2, 2, 2, 2, 4]);
     expect(newestVersion('SubmissionReceived')).to.equal(1);
   });
 });
@@ -94,5 +94,15 @@ describe('Events from before the static gate', () => {
       expect(new Set(Object.values(gates))).to.deep.equal(new Set(['off']));
       expect(staticRules).to.deep.equal({ importRoots: [], off: [] });
     }
+  });
+
+  it('read as policies whose duplicate gate is off, as it was, with the thresholds of today', () => {
+    const gates = { static: 'on', parameters: 'off', distributed: 'reject', duplicate: 'off', llm: 'off' };
+    const policy = { gates, staticRules: { importRoots: [], off: [] } };
+    const data = { version: 1, policy, operator: 'o', reason: 'r' };
+    const event = toDomainEvent({ ...written('PolicyActivated', data), schemaVersion: 3 });
+    const read = (event as PolicyEvent).data.policy;
+    expect(read.gates.duplicate).to.equal('off');
+    expect(read.duplicates).to.deep.equal({ copyAt: 0.96, candidateAt: 0.65 });
   });
 });
