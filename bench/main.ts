@@ -1,4 +1,5 @@
 import { append } from './append/append.ts';
+import { gates } from './gates/gates.ts';
 import { ingest } from './ingest/ingest.ts';
 import { power } from './power/power.ts';
 import { rebuild } from './rebuild/rebuild.ts';
@@ -11,7 +12,7 @@ export type BenchOptions = {
 };
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  ...{ append, ingest, power, rebuild, subscribe },
+  ...{ append, gates, ingest, power, rebuild, subscribe },
 };
 
 const quick = process.argv.includes('--quick');
