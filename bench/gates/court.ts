@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { BundleFile } from '../../domain/bundle.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
@@ -24,6 +25,11 @@ import { memoryStorage } from '../../storage/open-storage.ts';
 import { contract, digest, fact, gateSkipped, receipt } from '../../test/domain/submission-examples.ts';
 
 type Corpus = { workOf(number: number): Work; digestOf(number: number): string; readonly blobs: Pick<Blobs, 'open'> };
+type Asked = {
+  readonly files: readonly BundleFile[];
+  readonly inspector: Inspector;
+  readonly blobs: Pick<Blobs, 'open'>;
+};
 const policy = { version: 1, policy: policySchema.parse({ gates: { distributed: 'flag' } }) };
 
 /** Gates 1, 2, 4 and 5 over an index of sources in a file, with the inspector as it is given. Whoever opens it closes it. */
@@ -35,6 +41,18 @@ export async function benchCourt(folder: string, inspector: Inspector) {
   const fold: Fold = sourceIndexProjection.prepareFold(db, tableNames(live?.version ?? 0));
   const examples: Examples = await readExamples(await shippedExamples('examples'), inspector);
   let position = 0;
+  /** The bundle before the gate. */
+  let asked: Asked | null = null;
+  let sets: Uint8Array = new Uint8Array();
+  const gate = duplicateGate({
+    ...{ index: sourceIndex(db), examples: async () => examples },
+    readBundle: async () => asked?.files ?? [],
+    inspector: { inspect: async (sources) => asked?.inspector.inspect(sources) ?? [] },
+    blobs: {
+      open: async (sha256) =>
+        sha256 === digest('0') ? Readable.from([sets]) : (asked?.blobs.open(sha256) ?? Readable.from([])),
+    },
+  });
 
   function happen(id: string, ...events: readonly SubmissionEvent[]): void {
     for (const event of events) {
@@ -66,23 +84,19 @@ export async function benchCourt(folder: string, inspector: Inspector) {
     const read = await readArchive(archive);
     if (read.kind === 'refused') throw new Error(read.detail);
     const { files } = read;
-    const asked = rememberingInspector(inspector, 1);
-    const resolved = await bundleGates.contract.judge({ files, contract: null }, policy.policy, asked);
+    const inspected = rememberingInspector(inspector, 1);
+    const resolved = await bundleGates.contract.judge({ files, contract: null }, policy.policy, inspected);
     if (resolved.kind !== 'resolved') throw new Error(JSON.stringify(resolved));
     const judged = { files, contract: resolved.contract };
     for (const name of ['static', 'distributed'] as const) {
-      const { kind } = await bundleGates[name].judge(judged, policy.policy, asked);
+      const { kind } = await bundleGates[name].judge(judged, policy.policy, inspected);
       if (kind !== 'passed') throw new Error(`${name}: ${kind}`);
     }
-    let sets = new Uint8Array();
-    const gate = duplicateGate({
-      ...{ readBundle: async () => files, inspector: asked, index: sourceIndex(db), examples: async () => examples },
-      blobs: { open: async (sha256) => (sha256 === digest('0') ? Readable.from([sets]) : blobs.open(sha256)) },
-    });
+    asked = { files, inspector: inspected, blobs };
     const state = atDuplicateGate(id, resolved.contract);
     const sketched = await gate(state, policy);
     if (sketched.kind !== 'sketched') throw new Error(sketched.kind);
-    sets = Uint8Array.from(sketched.sets);
+    sets = sketched.sets;
     const shingles = { sha256: digest('0'), bytes: sets.length, keyId: null };
     const event = fact('SourceSketched', { ...sketched.sketch, shingles, policyVersion: 1 });
     db.transaction(() =>

@@ -114,13 +114,14 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     """Facts of a module that can be parsed. Raises what `inspect_source` catches."""
     text = decoded(source)
     tree = ast.parse(text, filename=path)
-    prose = prose_spans(tree, source)
+    nodes = all_nodes(tree)
+    prose = prose_spans(nodes, source)
     survey = Survey(tree, path, paths)
     folding = Folding(survey)
     origins = Origins(survey, folding)
     reading = Reading(text, survey, folding, origins)
-    literals = large_literals(tree)
-    remove_docstrings(tree)
+    literals = large_literals(nodes)
+    remove_docstrings(nodes)
     canonical = ast.unparse(tree)
     listed, definitions = shingles(tree, survey, origins)
     return {
@@ -128,7 +129,7 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "error": None,
         "symbols": list(top_level_symbols(tree.body).values()),
         "architectureName": architecture_name(tree),
-        "imports": imported_paths(tree, path, paths),
+        "imports": imported_paths(nodes, path, paths),
         "canonicalHash": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
         "canonicalSource": canonical.encode("utf-8", "replace").decode(),
         "uses": reading.uses(),
@@ -237,9 +238,22 @@ def architecture_name(tree: ast.Module) -> str | None:
     return found
 
 
-def remove_docstrings(tree: ast.Module) -> None:
-    """Changes `tree`: what is left is the canonical form, for the parser has left out comments and formatting."""
-    for node in ast.walk(tree):
+def all_nodes(tree: ast.Module) -> list[ast.AST]:
+    """Every node but the contexts of names, breadth first: what several readings walk over, walked once."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for name in type(node)._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and name != "ctx":
+                found.append(value)
+    return found
+
+
+def remove_docstrings(nodes: list[ast.AST]) -> None:
+    """Changes the tree: what is left is the canonical form, for the parser has left out comments and formatting."""
+    for node in nodes:
         if isinstance(node, DOCUMENTED) and has_docstring(node.body):
             node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
 
