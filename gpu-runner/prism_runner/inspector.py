@@ -1,7 +1,7 @@
 """The inspector: parses bundles and never executes them. One JSON object a line in, one a line out, in order.
 
-Modules are parsed in a child with limits on memory and CPU (`parsing_child`): a source that crashes the parser, or keeps it
-busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
+Modules are parsed in a child with limits on memory and CPU (`parsing_child`): a source that crashes the parser, or
+keeps it busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
 """
 
 import base64

@@ -1,7 +1,7 @@
-"""A forked child that parses one module after the other, under limits on memory and CPU, for a parent that nothing can crash or keep busy.
+"""A forked child that parses one module after the other, under limits on memory and CPU.
 
-A fork costs more than reading a module does, so a child serves until a source brings it down, or until it has grown; the
-parent then forks the next one from its own small self.
+Its parent, which nobody can crash or keep busy, waits for it no longer than it wants to. A fork costs more than reading
+a module does, so a child serves until a source brings it down, or until it has grown; then the next one is forked.
 """
 
 import base64

@@ -17,7 +17,7 @@ Span = tuple[int, int]  # from, to (exclusive), in bytes
 
 
 def prose_spans(nodes: list[ast.AST], source: bytes) -> list[Span]:
-    """Spans in order, without overlaps. `nodes` are those of the source's tree; comments are left out where the tokenizer objects."""
+    """Spans in order, without overlaps. `nodes` are the source's; comments are left out where the tokenizer objects."""
     lines = LINE.findall(source.decode("utf-8-sig"))
     starts = [len(BYTE_ORDER_MARK) if source.startswith(BYTE_ORDER_MARK) else 0]
     for line in lines:

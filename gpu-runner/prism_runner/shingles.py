@@ -23,7 +23,6 @@ LEAST_NODES = 6  # of a statement that is hashed as a whole
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 SKIPPED = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
 
@@ -39,15 +38,17 @@ def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[s
     writer = _Writer(survey, origins)
     found: list[tuple[str, set[bytes]]] = [("", set())]
     for statement in tree.body:
-        defines = isinstance(statement, DEFINITIONS)
-        if defines:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.append((statement.name, set()))
-        hashes = found[-1 if defines else 0][1]
+            hashes = found[-1][1]
+        else:
+            hashes = found[0][1]
         for unit in _units([statement]):
             words: list[bytes] = []
             writer.write(unit, words, hashes)
             written = b"".join(words)
-            hashes.update(_hash(written[at : at + RUN_BYTES]) for at in range(0, len(written) - RUN_BYTES + 1, WORD_BYTES))
+            starts = range(0, len(written) - RUN_BYTES + 1, WORD_BYTES)
+            hashes.update(_hash(written[at : at + RUN_BYTES]) for at in starts)
     listed = sorted(set[bytes]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
     place = {each: at for at, each in enumerate(listed)}
     return [each.hex() for each in listed], [
@@ -79,12 +80,9 @@ class _Writer:
     def write(self, node: ast.AST, words: list[bytes], statements: set[bytes]) -> None:
         """Append the words of a node, and add the hashes of the statements in it."""
         kind, start = type(node), len(words)
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            if self._known(node, words):
-                return
-        elif kind in SKIPPED:
+        if kind in SKIPPED or (isinstance(node, (ast.Name, ast.Attribute)) and self._known(node, words)):
             return
-        elif isinstance(node, ast.Call) and self._leads_out(node.func):
+        if isinstance(node, ast.Call) and self._leads_out(node.func):
             self.foreign.update(node.keywords)
         name_code, fields = self._of_kind(kind)
         words.append(name_code)
@@ -93,10 +91,8 @@ class _Writer:
             for each in value if isinstance(value, list) else (value,):
                 if isinstance(each, ast.AST):
                     self.write(each, words, statements)
-                elif isinstance(each, str):
-                    words.append(self._coded(self._word(node, each)))
                 elif each is not None:
-                    words.append(self._coded("=bytes" if isinstance(each, bytes) else f"={each!r}"))
+                    words.append(self._coded(self._word(node, each)))
         if isinstance(node, ast.stmt) and len(words) - start >= LEAST_NODES:
             statements.add(_hash(b"".join([b"tree", *words[start:]])))
 
@@ -114,7 +110,9 @@ class _Writer:
             coded = self.codes[word] = _hash(word.encode("utf-8", "surrogatepass"))
         return coded
 
-    def _word(self, node: ast.AST, value: str) -> str:
+    def _word(self, node: ast.AST, value: object) -> str:
+        if not isinstance(value, str):
+            return "=bytes" if isinstance(value, bytes) else f"={value!r}"
         if isinstance(node, ast.Constant):
             return "=text"
         if isinstance(node, ast.Attribute):

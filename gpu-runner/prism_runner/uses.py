@@ -215,7 +215,8 @@ class Reading:
         """What an expression mentions, and what all values of the names in it are made of."""
         if node not in self._made:
             self._made[node] = NOTHING  # for a value that depends on itself
-            named = [node] if isinstance(node, ast.Name) else [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+            inside = [node] if isinstance(node, (ast.Name, ast.Constant)) else ast.walk(node)
+            named = [each for each in inside if isinstance(each, ast.Name)]
             self._made[node] = mentioned_in(node).union(*(self._bound_to(name) for name in named))
         return self._made[node]
 
