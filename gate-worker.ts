@@ -4,8 +4,14 @@ import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
 import type { GateMessage, GateQuestion, GateThreadPlan } from './gate-thread.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
+import { duplicateGate } from './gates/duplicates/duplicate-gate.ts';
+import { type Examples, readExamples } from './gates/duplicates/examples.ts';
+import { shippedExamples } from './gates/duplicates/shipped-examples.ts';
 import { rememberingInspector } from './gates/read-modules.ts';
+import { recentResults } from './gates/recent-results.ts';
 import { storedBundleGates } from './gates/run-gate.ts';
+import { openProjectionDatabase } from './projections/database.ts';
+import { sourceIndex } from './projections/source-index.ts';
 import { openStorage } from './storage/open-storage.ts';
 
 /** The thread behind `gate-thread.ts`: reads bundles and asks the inspector for itself, until it is told to close. */
@@ -21,7 +27,15 @@ const inspector = inspectorContainer({
   ...plan.inspector,
   logger: { info: log('info'), warn: log('warn'), error: log('error') },
 });
-const run = storedBundleGates(bundleReader(storage.blobs), rememberingInspector(inspector, rememberedBundles));
+const readBundle = bundleReader(storage.blobs);
+const remembering = rememberingInspector(inspector, rememberedBundles);
+const run = storedBundleGates(readBundle, remembering);
+const readModels = openProjectionDatabase(plan.readModelsPath);
+const shipped = recentResults<Examples>(1);
+const duplicate = duplicateGate({
+  ...{ readBundle, inspector: remembering, blobs: storage.blobs, index: sourceIndex(readModels) },
+  examples: () => shipped('', async () => readExamples(await shippedExamples(plan.examplesFolder), inspector)),
+});
 
 parentPort?.on('message', (message: GateQuestion | 'close') => {
   if (message === 'close') return void close();
@@ -30,7 +44,7 @@ parentPort?.on('message', (message: GateQuestion | 'close') => {
 
 async function answer({ id, name, state, policy }: GateQuestion): Promise<void> {
   try {
-    say({ id, result: await run(name, state, policy) });
+    say({ id, result: await (name === 'duplicate' ? duplicate(state, policy) : run(name, state, policy)) });
   } catch (error) {
     say({ id, fault: plainError(error) });
   }
@@ -40,6 +54,7 @@ async function close(): Promise<void> {
   try {
     await inspector.close();
   } finally {
+    readModels.close();
     await storage.close();
     parentPort?.close();
   }

@@ -29,7 +29,7 @@ import { inspectorContainer } from './executor/inspector-container.ts';
 import { instantiator } from './executor/instantiation-container.ts';
 import type { RunnerFacts } from './executor/run-spec.ts';
 import { startExecutor } from './executor/start-executor.ts';
-import { gateThread } from './gate-thread.ts';
+import { type GateThreadPlan, gateThread } from './gate-thread.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { chatClient } from './gates/llm/chat-client.ts';
@@ -58,6 +58,7 @@ import { evalJobQueries } from './projections/eval-jobs.ts';
 import { slotQueries } from './projections/gpu-leases.ts';
 import { holdQueries } from './projections/holds.ts';
 import { llmReviewQueries } from './projections/llm-reviews.ts';
+import { plagiarismReviewQueries } from './projections/plagiarism-reviews.ts';
 import type { ProjectionDatabase } from './projections/projection-database.ts';
 import { projectionStatuses } from './projections/projection-status.ts';
 import { type Projector, startProjector } from './projections/projector.ts';
@@ -263,7 +264,7 @@ function openGates(
   const { docker, readBundle, stopping } = shared;
   const { blobs } = core.storage;
   const image = { imageId: runner.imageId, instance: core.instance };
-  const thread = gateThread({ storage: storageLocation(config), inspector: image }, logger);
+  const thread = gateThread(gatePlan(config, core, image), blobs, logger);
   opened.push(thread.close);
   const engine = dockerEngine(docker);
   const inspector = inspectorContainer({ ...image, engine, purpose: 'review', logger });
@@ -274,6 +275,15 @@ function openGates(
     parameters: parametersGate({ readBundle, blobs, stopping, instantiate }),
     llm: llmGate({ readBundle, blobs, inspector, reviewer: reviewerOf(config, core, stopping) }),
   };
+}
+
+function gatePlan(
+  config: Config,
+  { readModelsPath: path }: Core,
+  inspector: GateThreadPlan['inspector'],
+): GateThreadPlan {
+  const examplesFolder = join(import.meta.dirname, '..', 'examples');
+  return { storage: storageLocation(config), readModelsPath: path, examplesFolder, inspector };
 }
 
 /** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */
@@ -353,6 +363,7 @@ async function startApi(config: Config, core: Core, logger: Logger, opened: Open
     holds: {
       ...{ holds: holdQueries(readModels), submissions: queries, blobs: storage.blobs },
       ...{ reviews: llmReviewQueries(readModels), sources: sourceQueries(readModels) },
+      comparisons: plagiarismReviewQueries(readModels),
       ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
     },
     work: { evalJobs: evalJobQueries(readModels), slots },

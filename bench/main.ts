@@ -1,4 +1,5 @@
 import { append } from './append/append.ts';
+import { gates } from './gates/gates.ts';
 import { harness } from './harness/harness.ts';
 import { ingest } from './ingest/ingest.ts';
 import { power } from './power/power.ts';
@@ -12,7 +13,7 @@ export type BenchOptions = {
 };
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  ...{ append, harness, ingest, power, rebuild, subscribe },
+  ...{ append, gates, harness, ingest, power, rebuild, subscribe },
 };
 
 const quick = process.argv.includes('--quick');

@@ -77,12 +77,12 @@ export const upcasters: Upcasters = {
         seedAudit: 'off',
       },
     }),
-    // The parameters gate could only be off.
+    // The gates of parameters and of duplicates could only be off.
     ({ policy, ...data }) => ({
       ...data,
       policy: {
         ...(policy as JsonObject),
-        gates: { ...((policy as JsonObject).gates as JsonObject | undefined), parameters: 'off' },
+        gates: { ...((policy as JsonObject).gates as JsonObject | undefined), parameters: 'off', duplicate: 'off' },
       },
     }),
   ],

@@ -41,6 +41,7 @@ const moduleSchema = z.strictObject({
   ),
   prose: z.array(z.tuple([place, place])),
   shingles: z.array(z.string().regex(/^[0-9a-f]{16}$/)),
+  definitions: z.array(z.strictObject({ name: z.string(), shingles: z.array(place) })),
 }) satisfies z.ZodType<ModuleFacts>;
 
 const answerSchema = z.union([

@@ -6,6 +6,7 @@ import { evalJobsProjection } from '../projections/eval-jobs.ts';
 import { gpuLeasesProjection } from '../projections/gpu-leases.ts';
 import { holdsProjection } from '../projections/holds.ts';
 import { llmReviewsProjection } from '../projections/llm-reviews.ts';
+import { plagiarismReviewsProjection } from '../projections/plagiarism-reviews.ts';
 import type { Projection } from '../projections/projection.ts';
 import { scoresProjection } from '../projections/scores.ts';
 import { submissionSourcesProjection } from '../projections/submission-sources.ts';
@@ -75,7 +76,10 @@ export function createApp(deps: AppDependencies): Koa {
   router.post('/internal/v1/bridge/submissions', internal, postBridgeSubmission(deps.receive, deps.waiting));
   router.get('/internal/v1/get_weights', internal, seen(scoresProjection), getWeights(deps.board));
   router.get('/internal/v1/holds', internal, seen(holdsProjection), getHolds(deps.holds));
-  const ofHolds = seen(holdsProjection, submissionsProjection, llmReviewsProjection, submissionSourcesProjection);
+  const ofHolds = seen(
+    ...[holdsProjection, submissionsProjection, submissionSourcesProjection],
+    ...[llmReviewsProjection, plagiarismReviewsProjection],
+  );
   router.get('/internal/v1/holds/:id', internal, ofHolds, getHold(deps.holds));
   router.post('/internal/v1/holds/:id/resolve', internal, postHoldResolution(deps.holds));
 

@@ -21,6 +21,8 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
   ContractResolved: ['contract', 'gateVersion', 'policyVersion'],
   GatePassed: ['gate', 'gateVersion', 'findings', 'policyVersion'],
   GateFailed: ['gate', 'gateVersion', 'findings', 'policyVersion'],
+  SourceSketched: ['sketchVersion', 'policyVersion'],
+  SourceCompared: ['gateVersion', 'sketchVersion', 'examples', 'asOfPosition', 'compared', 'verdict', 'policyVersion'],
   SubmissionReviewed: ['gateVersion', 'model', 'promptVersion', 'verdict', 'doubts', 'policyVersion'],
   GateSkipped: ['gate', 'reason', 'policyVersion'],
   GateDeferred: ['gate', 'reason', 'deferral', 'retryAt', 'policyVersion'],

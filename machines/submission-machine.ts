@@ -181,6 +181,7 @@ function gateState<Target extends MachineState>(gate: GateName, next: Target) {
         ? { ContractResolved: { target: next, ...fold } }
         : { GatePassed: pass, GateSkipped: pass }),
       ...(gate === 'llm' ? { SubmissionReviewed: fold } : {}),
+      ...(gate === 'duplicate' ? { SourceSketched: fold, SourceCompared: fold } : {}),
       GateFailed: { target: 'rejecting', guard, ...fold },
       GateDeferred: { guard, ...fold },
       SubmissionHeld: hold,

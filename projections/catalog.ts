@@ -5,8 +5,10 @@ import { gpuLeasesProjection } from './gpu-leases.ts';
 import { holdsProjection } from './holds.ts';
 import { llmReviewsProjection } from './llm-reviews.ts';
 import { minersProjection } from './miners.ts';
+import { plagiarismReviewsProjection } from './plagiarism-reviews.ts';
 import type { Projection } from './projection.ts';
 import { scoresProjection } from './scores.ts';
+import { sourceIndexProjection } from './source-index.ts';
 import { submissionSourcesProjection } from './submission-sources.ts';
 import { submissionsProjection } from './submissions.ts';
 
@@ -22,6 +24,8 @@ export const projections: readonly Projection[] = [
   holdsProjection,
   llmReviewsProjection,
   submissionSourcesProjection,
+  sourceIndexProjection,
+  plagiarismReviewsProjection,
 ];
 
 /** The read model of that name, or undefined. */

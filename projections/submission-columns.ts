@@ -31,6 +31,8 @@ export function standsApart({ type }: SubmissionEvent): boolean {
     case 'GatePassed':
     case 'GateSkipped':
     case 'GateDeferred':
+    case 'SourceSketched':
+    case 'SourceCompared':
     case 'SubmissionReviewed':
     case 'RunRequested':
     case 'RunConcluded':
@@ -79,6 +81,8 @@ export function columnsAfter(event: SubmissionEvent, known: Known | null): Colum
     case 'SubmissionCompleted':
     case 'SubmissionWithdrawn':
     case 'SubmissionReviewed':
+    case 'SourceSketched':
+    case 'SourceCompared':
       return {};
     default:
       return runColumns(event, known);

@@ -4,8 +4,6 @@ import { z } from 'zod';
 export const switchableGates = ['static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
 export type SwitchableGate = (typeof switchableGates)[number];
 
-/** A gate that isn't built yet can only be off; building one adds `on` to its switch. */
-const unbuiltSchema = z.literal('off');
 const switchSchema = z.enum(['off', 'on']);
 
 /** What submitted code may import beside its own modules (CONTRACT §3). */
@@ -141,7 +139,7 @@ export const policySchema = z.strictObject({
       parameters: switchSchema.default('on'),
       /** `flag` lets a bundle pass that lacks a primitive of the multi-GPU contract, and records which. */
       distributed: z.enum(['reject', 'flag', 'off']).default('reject'),
-      duplicate: unbuiltSchema.default('off'),
+      duplicate: switchSchema.default('on'),
       llm: switchSchema.default('off'),
     })
     .prefault({}),
@@ -163,6 +161,14 @@ export const policySchema = z.strictObject({
       /** Ids of rules that find nothing. */
       off: z.array(z.string().startsWith('prism:')).default([]),
     })
+    .prefault({}),
+  /** Shares of shingles in common, 0 … 1, from which a work is a copy, or worth an operator's look. */
+  duplicates: z
+    .strictObject({
+      copyAt: z.number().gt(0).max(1).default(0.96),
+      candidateAt: z.number().gt(0).max(1).default(0.65),
+    })
+    .refine(({ copyAt, candidateAt }) => candidateAt <= copyAt, 'candidateAt exceeds copyAt')
     .prefault({}),
   scoring: z
     .strictObject({

@@ -3,21 +3,25 @@ import type { BlobReference } from '../ports/blobs.ts';
 import type { Standings } from '../ports/standings.ts';
 import type { RunOutcome } from '../run.ts';
 import type {
+  Comparison,
   Finding,
   GateName,
   HoldSource,
   ResolvedContract,
   Review,
   RunPurpose,
+  Sketch,
   SubmissionEventData,
 } from './events.ts';
 
 /**
  * What a gate came to. `deferred` is our outage: the gate stays due. `held` leaves the answer to an operator, and is for gates that are
- * a source of holds. `review`: of the LLM gate alone, where a model was asked.
+ * a source of holds. `review`: of the LLM gate alone, where a model was asked. `sketched` and `comparison`: of the duplicate gate alone, which
+ * is asked again once the sketch is in the index.
  */
 export type GateResult =
   | { readonly kind: 'resolved'; readonly contract: ResolvedContract; readonly gateVersion: string }
+  | { readonly kind: 'sketched'; readonly sketch: Sketch }
   | {
       readonly kind: 'passed';
       readonly gateVersion: string;
@@ -25,6 +29,7 @@ export type GateResult =
       /** What policy only flags. */
       readonly findings?: readonly Finding[];
       readonly review?: Review;
+      readonly comparison?: Comparison;
     }
   | {
       readonly kind: 'failed';
@@ -32,6 +37,7 @@ export type GateResult =
       readonly findings: readonly Finding[];
       readonly evidence: BlobReference | null;
       readonly review?: Review;
+      readonly comparison?: Comparison;
     }
   | {
       readonly kind: 'held';
@@ -39,6 +45,7 @@ export type GateResult =
       readonly reason: string;
       readonly expiresAt: string;
       readonly review?: Review;
+      readonly comparison?: Comparison;
     }
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'deferred'; readonly reason: string; readonly retryAt: string };

@@ -2,6 +2,7 @@ import type { Decision } from '../aggregate.ts';
 import { isRejection, refuse } from '../rejection.ts';
 import type { SubmissionCommand } from './commands.ts';
 import {
+  type Comparison,
   explanationLimit,
   type Finding,
   findingsLimit,
@@ -30,14 +31,26 @@ export function decideGate(state: LivingState, command: RecordGate): Decision<Su
   return eventsOf(state, command);
 }
 
-/** A review is recorded before what it led to, in one append. */
+/** What a verdict rests on is recorded before it, in one append. */
 function eventsOf(state: AtGate, command: RecordGate): Decision<SubmissionEvent> {
   const { gate, result, policyVersion } = command;
   const verdict = verdictEvents(state, command);
   const review = 'review' in result ? result.review : undefined;
-  if (review === undefined || isRejection(verdict)) return verdict;
-  if (gate !== 'llm') return refuse('notDue', 'Only the LLM gate asks a reviewer.');
-  return [reviewed(review, policyVersion), ...verdict];
+  const comparison = 'comparison' in result ? result.comparison : undefined;
+  if (isRejection(verdict)) return verdict;
+  if (review !== undefined && gate !== 'llm') return refuse('notDue', 'Only the LLM gate asks a reviewer.');
+  if (comparison !== undefined && gate !== 'duplicate') {
+    return refuse('notDue', 'Only the duplicate gate compares sources.');
+  }
+  return [
+    ...(review === undefined ? [] : [reviewed(review, policyVersion)]),
+    ...(comparison === undefined ? [] : [compared(comparison, policyVersion)]),
+    ...verdict,
+  ];
+}
+
+function compared(comparison: Comparison, policyVersion: number): SubmissionEvent {
+  return { type: 'SourceCompared', data: { ...comparison, policyVersion } };
 }
 
 function reviewed(review: Review, policyVersion: number): SubmissionEvent {
@@ -55,6 +68,10 @@ function verdictEvents(state: AtGate, { gate, result, policyVersion }: RecordGat
           data: { contract: result.contract, gateVersion: result.gateVersion, policyVersion },
         },
       ];
+    case 'sketched':
+      if (gate !== 'duplicate') return refuse('notDue', 'Only the duplicate gate sketches a source.');
+      if (state.sketchVersion === result.sketch.sketchVersion) return [];
+      return [{ type: 'SourceSketched', data: { ...result.sketch, policyVersion } }];
     case 'passed':
       if (isContract) return refuse('notDue', 'The contract gate passes by a resolved contract.');
       return [{ type: 'GatePassed', data: { ...passed(result), gate, policyVersion } }];

@@ -82,6 +82,49 @@ export const reviewSchema = z.strictObject({
 });
 export type Review = z.infer<typeof reviewSchema>;
 
+/** What an index of sources finds a work by: hashes of parts of its code, none of which gives the code away. */
+export const sketchSchema = z.strictObject({
+  /** Keys and sets of different versions can't be compared. */
+  sketchVersion: z.string(),
+  keys: z.array(z.string().regex(/^[0-9a-f]{12}$/)).max(256),
+  /** The sets of shingles that works are compared by. */
+  shingles: blobReferenceSchema,
+});
+export type Sketch = z.infer<typeof sketchSchema>;
+
+/** How alike two works are in what the asking one claims. Shares are rounded to 1e-4. */
+export const likenessSchema = z.strictObject({
+  submissionId: z.string(),
+  /** Whether the other work was received earlier or later. */
+  received: z.enum(['earlier', 'later']),
+  compared: z.enum(['whole', 'architecture', 'training']),
+  /** The canonical source is the same. */
+  exact: z.boolean(),
+  /** Shingles in common over those of both. */
+  similarity: z.number().min(0).max(1),
+  /** Share of the earlier work's shingles that the later one has too. */
+  contained: z.number().min(0).max(1),
+});
+export type Likeness = z.infer<typeof likenessSchema>;
+
+/** What a work was compared with, and what that came to. */
+export const comparisonSchema = z.strictObject({
+  gateVersion: z.string(),
+  sketchVersion: z.string(),
+  /** Digest over the shipped examples, whose code is nobody's. */
+  examples: digestSchema,
+  /** Position in the log that the index was read at. */
+  asOfPosition: countSchema,
+  /** Works that were compared by their whole sets. */
+  compared: countSchema,
+  verdict: z.enum(['passed', 'failed', 'held']),
+  /** The most alike, where they are alike enough to be worth mentioning. */
+  likenesses: z.array(likenessSchema),
+  /** Works that were received later, judged before, and are copies of this one. */
+  copies: z.array(likenessSchema),
+});
+export type Comparison = z.infer<typeof comparisonSchema>;
+
 const entrypointSchema = z.strictObject({ entrypoint: z.string(), symbol: z.string() });
 const roleSchema = z.strictObject({
   entrypoint: z.string(),
@@ -259,6 +302,8 @@ const dataSchemas = {
     evidence: blobReferenceSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),
+  SourceSketched: sketchSchema.extend({ policyVersion: policyVersionSchema }),
+  SourceCompared: comparisonSchema.extend({ policyVersion: policyVersionSchema }),
   SubmissionReviewed: reviewSchema.extend({ policyVersion: policyVersionSchema }),
   GateSkipped: z.strictObject({ gate: gateSchema, reason: z.string(), policyVersion: policyVersionSchema }),
   GateDeferred: z.strictObject({

@@ -12,7 +12,7 @@ function received(data: SubmissionEventData<'SubmissionReceived'>): SubmissionSt
   const { submissionId, hotkey, codeHash, bundle, receivedAt, epoch } = data;
   const identity = { submissionId, hotkey, codeHash, bundle, receivedAt, epoch };
   const life: Life = { identity, contract: null, runs: [], expiredHolds: 0, publishBlind: false };
-  return { ...life, phase: 'gate', gate: 'contract', deferral: null };
+  return { ...life, phase: 'gate', gate: 'contract', deferral: null, sketchVersion: null };
 }
 
 function evolveLiving(
@@ -27,10 +27,14 @@ function evolveLiving(
     case 'GateSkipped':
       return afterGate(life, event.data.gate);
     case 'SubmissionReviewed':
+    case 'SourceCompared':
       return state;
+    case 'SourceSketched':
+      return state.phase === 'gate' ? { ...state, sketchVersion: event.data.sketchVersion } : state;
     case 'GateDeferred': {
       const { gate, deferral, reason, retryAt } = event.data;
-      return { ...life, phase: 'gate', gate, deferral: { count: deferral, reason, retryAt } };
+      const sketchVersion = state.phase === 'gate' ? state.sketchVersion : null;
+      return { ...life, phase: 'gate', gate, deferral: { count: deferral, reason, retryAt }, sketchVersion };
     }
     case 'GateFailed': {
       const { gate, findings } = event.data;
@@ -89,7 +93,8 @@ function inPhase(state: LivingState, phase: 'measuring' | null): LivingState {
 export function afterGate(life: Life, gate: GateName): Extract<LivingState, { phase: 'gate' | 'queued' }> {
   const passed = { ...life, expiredHolds: 0 };
   const next = gateNames[gateNames.indexOf(gate) + 1];
-  return next === undefined ? { ...passed, phase: 'queued' } : { ...passed, phase: 'gate', gate: next, deferral: null };
+  if (next === undefined) return { ...passed, phase: 'queued' };
+  return { ...passed, phase: 'gate', gate: next, deferral: null, sketchVersion: null };
 }
 
 function attributed(state: LivingState, data: SubmissionEventData<'AttributionDecided'>): SubmissionState {

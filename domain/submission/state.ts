@@ -101,7 +101,13 @@ export type SubmissionState = { readonly phase: 'absent' } | LivingState;
 
 export type LivingState = Life &
   (
-    | { readonly phase: 'gate'; readonly gate: GateName; readonly deferral: Deferral | null }
+    | {
+        readonly phase: 'gate';
+        readonly gate: GateName;
+        readonly deferral: Deferral | null;
+        /** By which version the source was sketched at this gate; null until then. */
+        readonly sketchVersion: string | null;
+      }
     | { readonly phase: 'queued' }
     | { readonly phase: 'measuring' }
     | { readonly phase: 'scoring' }

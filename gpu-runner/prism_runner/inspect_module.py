@@ -15,7 +15,7 @@ from prism_runner.literals import LiteralFacts, large_literals
 from prism_runner.module_imports import imported_paths
 from prism_runner.origins import Origins, TooTangled
 from prism_runner.prose_spans import Span, prose_spans
-from prism_runner.shingles import shingles
+from prism_runner.shingles import DefinitionFacts, shingles
 from prism_runner.survey import Survey
 from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
 
@@ -59,6 +59,7 @@ class ModuleFacts(TypedDict):
     functions: list[FunctionFacts]
     literals: list[LiteralFacts]
     shingles: list[str]
+    definitions: list[DefinitionFacts]  # the module's other statements first
     prose: list[Span]  # comments and strings that stand for themselves
 
 
@@ -86,6 +87,7 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "functions": [],
         "literals": [],
         "shingles": [],
+        "definitions": [],
         "prose": [],
     }
 
@@ -112,20 +114,22 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     """Facts of a module that can be parsed. Raises what `inspect_source` catches."""
     text = decoded(source)
     tree = ast.parse(text, filename=path)
-    prose = prose_spans(tree, source)
+    nodes = all_nodes(tree)
+    prose = prose_spans(nodes, source)
     survey = Survey(tree, path, paths)
     folding = Folding(survey)
     origins = Origins(survey, folding)
     reading = Reading(text, survey, folding, origins)
-    literals = large_literals(tree)
-    remove_docstrings(tree)
+    literals = large_literals(nodes)
+    remove_docstrings(nodes)
     canonical = ast.unparse(tree)
+    listed, definitions = shingles(tree, survey, origins)
     return {
         "path": path,
         "error": None,
         "symbols": list(top_level_symbols(tree.body).values()),
         "architectureName": architecture_name(tree),
-        "imports": imported_paths(tree, path, paths),
+        "imports": imported_paths(nodes, path, paths),
         "canonicalHash": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
         "canonicalSource": canonical.encode("utf-8", "replace").decode(),
         "uses": reading.uses(),
@@ -133,7 +137,8 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "exports": origins.exports(),
         "functions": reading.functions(),
         "literals": literals,
-        "shingles": shingles(tree, survey, origins),
+        "shingles": listed,
+        "definitions": definitions,
         "prose": prose,
     }
 
@@ -233,9 +238,22 @@ def architecture_name(tree: ast.Module) -> str | None:
     return found
 
 
-def remove_docstrings(tree: ast.Module) -> None:
-    """Changes `tree`: what is left is the canonical form, for the parser has left out comments and formatting."""
-    for node in ast.walk(tree):
+def all_nodes(tree: ast.Module) -> list[ast.AST]:
+    """Every node but the contexts of names, breadth first: what several readings walk over, walked once."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for name in type(node)._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and name != "ctx":
+                found.append(value)
+    return found
+
+
+def remove_docstrings(nodes: list[ast.AST]) -> None:
+    """Changes the tree: what is left is the canonical form, for the parser has left out comments and formatting."""
+    for node in nodes:
         if isinstance(node, DOCUMENTED) and has_docstring(node.body):
             node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
 

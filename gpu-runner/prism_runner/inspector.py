@@ -1,57 +1,55 @@
 """The inspector: parses bundles and never executes them. One JSON object a line in, one a line out, in order.
 
-Each module is parsed in a forked child with limits on memory and CPU: a source that crashes the parser, or keeps it
-busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
+Modules are parsed in a child with limits on memory and CPU (`parsing_child`): a source that crashes the parser, or
+keeps it busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
 """
 
 import base64
 import json
-import os
-import resource
-import select
-import signal
-import sys
 import time
 import warnings
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from prism_runner.fields import FieldError, Fields, parse_object, text
-from prism_runner.inspect_module import ModuleFacts, inspect_source, unparsed
+from prism_runner.inspect_module import unparsed
+from prism_runner.parsing_child import ParsingChild
 
-CPU_SECONDS = 5  # a module
 REQUEST_SECONDS = 15.0  # a bundle, by the wall clock: whoever asks must get an answer
-MEMORY_BYTES = 1 << 30
-STACK_BYTES = 64 << 20
 LONGEST_LINE = 32 << 20
 LONGEST_ANSWER = 8 << 20  # about a module
 ANSWER_BYTES = 24 << 20  # about a bundle
-RECURSION_LIMIT = 10_000  # frames of the parser's own recursion; the stack is sized for it
 
 
 def run(requests: BinaryIO, answers: BinaryIO) -> int:
     """Answer every line until the input ends."""
     warnings.simplefilter("ignore")  # the parser's own, about submitted sources
-    while line := requests.readline(LONGEST_LINE):
-        answers.write(json.dumps(answer(line)).encode() + b"\n")
-        answers.flush()
+    child = ParsingChild()
+    try:
+        while line := requests.readline(LONGEST_LINE):
+            answers.write(answer(line, child) + b"\n")
+            answers.flush()
+    finally:
+        child.close()
     return 0
 
 
-def answer(line: bytes) -> dict[str, object]:
-    """The answer to one request."""
+def answer(line: bytes, child: ParsingChild) -> bytes:
+    """The answer to one request, in one line."""
     request: Fields = {}
     try:
         request = parse_object(line)
         sources = read_files(request)
     except (FieldError, ValueError) as error:
-        return {"id": request.get("id"), "error": str(error)}
-    paths, deadline = frozenset(sources), time.monotonic() + REQUEST_SECONDS
+        return json.dumps({"id": request.get("id"), "error": str(error)}).encode()
+    deadline = time.monotonic() + REQUEST_SECONDS
     modules, left = [], ANSWER_BYTES
     for path, source in sources.items():
-        module, answered = guarded(path, source, paths, deadline, left)
-        modules.append(module)
-        left -= answered
-    return {"id": request.get("id"), "modules": modules}
+        facts = child.facts(path, source, sources, deadline, min(left, LONGEST_ANSWER))
+        if facts is None:
+            facts = json.dumps(unparsed(path, source, "the parser gave up: too deep, too large or too slow")).encode()
+        modules.append(facts)
+        left = max(0, left - len(facts))
+    return b'{"id": %s, "modules": [%s]}' % (json.dumps(request.get("id")).encode(), b", ".join(modules))
 
 
 def read_files(request: Fields) -> dict[str, bytes]:
@@ -60,54 +58,3 @@ def read_files(request: Fields) -> dict[str, bytes]:
     if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
         raise FieldError("files must be a list of objects")
     return {text(file, "path"): base64.b64decode(text(file, "source", LONGEST_LINE), validate=True) for file in files}
-
-
-def guarded(path: str, source: bytes, paths: frozenset[str], deadline: float, left: int) -> tuple[ModuleFacts, int]:
-    """Inspect one module in a child process, and say how many bytes of answer it took; at most `left` are read.
-
-    Whatever happens to the child is an error of the module.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        be_the_child(path, source, paths, writing)
-    os.close(writing)
-    try:
-        raw = read_all(reading, deadline, min(left, LONGEST_ANSWER))
-    finally:
-        os.close(reading)
-        os.kill(child, signal.SIGKILL)  # it has answered, or it never will
-        os.waitpid(child, 0)
-    try:
-        facts: ModuleFacts = json.loads(raw)
-        return facts, len(raw)
-    except (ValueError, RecursionError):
-        return unparsed(path, source, "the parser gave up: too deep, too large or too slow"), len(raw)
-
-
-def be_the_child(path: str, source: bytes, paths: frozenset[str], writing: int) -> NoReturn:
-    """Parse under limits, write the facts, leave without running anybody's exit handlers."""
-    try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, resource.getrlimit(resource.RLIMIT_STACK)[1]))
-        sys.setrecursionlimit(RECURSION_LIMIT)
-        raw = json.dumps(inspect_source(path, source, paths)).encode()
-        while raw:
-            raw = raw[os.write(writing, raw) :]
-    finally:
-        os._exit(0)  # the parent sees by the answer whether there is one
-
-
-def read_all(descriptor: int, deadline: float, longest: int) -> bytes:
-    """What the child writes until it closes its end; cut at the deadline, nothing where it is more than `longest`."""
-    received = bytearray()
-    while len(received) <= longest:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-        piece = os.read(descriptor, 1 << 16) if ready else b""
-        if not piece:
-            break
-        received += piece
-    return bytes(received) if len(received) <= longest else b""

@@ -22,11 +22,11 @@ class LiteralFacts(TypedDict):
     column: int
 
 
-def large_literals(tree: ast.Module) -> list[LiteralFacts]:
-    """The largest literals, largest first."""
+def large_literals(nodes: list[ast.AST]) -> list[LiteralFacts]:
+    """The largest of a tree's literals, largest first; outer nodes come before inner ones."""
     found: list[LiteralFacts] = []
     inside: set[ast.AST] = set()  # elements of a collection that is listed
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) >= LEAST_ELEMENTS:
             if all(isinstance(each, (ast.Constant, ast.UnaryOp)) for each in node.elts):
                 inside.update(ast.walk(node))

@@ -9,7 +9,7 @@ import sys
 from pathlib import PurePosixPath
 
 
-def imported_paths(tree: ast.Module, path: str, paths: frozenset[str]) -> list[str]:
+def imported_paths(nodes: list[ast.AST], path: str, paths: frozenset[str]) -> list[str]:
     """Bundle paths, sorted, without the module itself; packages that an import passes through are in it.
 
     An absolute name is looked for under the bundle's root, then beside the module: the entrypoints' folders are on
@@ -17,7 +17,7 @@ def imported_paths(tree: ast.Module, path: str, paths: frozenset[str]) -> list[s
     """
     folder = PurePosixPath(path).parent
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found |= _absolute(alias.name, folder, paths)

@@ -50,7 +50,6 @@ class Origins:
                 break
         else:
             raise TooTangled
-        self._memory.clear()
 
     def of(self, node: ast.expr) -> frozenset[Origin]:
         """Where the value of an expression may come from."""

@@ -16,13 +16,13 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 Span = tuple[int, int]  # from, to (exclusive), in bytes
 
 
-def prose_spans(tree: ast.Module, source: bytes) -> list[Span]:
-    """Spans in order, without overlaps. `tree` is the source's; comments are left out where the tokenizer objects."""
+def prose_spans(nodes: list[ast.AST], source: bytes) -> list[Span]:
+    """Spans in order, without overlaps. `nodes` are the source's; comments are left out where the tokenizer objects."""
     lines = LINE.findall(source.decode("utf-8-sig"))
     starts = [len(BYTE_ORDER_MARK) if source.startswith(BYTE_ORDER_MARK) else 0]
     for line in lines:
         starts.append(starts[-1] + len(line.encode()))
-    return merged(sorted([*comments(lines, starts), *bare_strings(tree, starts)]))
+    return merged(sorted([*comments(lines, starts), *bare_strings(nodes, starts)]))
 
 
 def comments(lines: list[str], starts: list[int]) -> Iterator[Span]:
@@ -40,9 +40,9 @@ def comments(lines: list[str], starts: list[int]) -> Iterator[Span]:
         return
 
 
-def bare_strings(tree: ast.Module, starts: list[int]) -> Iterator[Span]:
+def bare_strings(nodes: list[ast.AST], starts: list[int]) -> Iterator[Span]:
     """String constants whose value nobody uses. The tree counts columns in bytes."""
-    for node in ast.walk(tree):
+    for node in nodes:
         value = node.value if isinstance(node, ast.Expr) else None
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             end = value.end_lineno or value.lineno

@@ -57,6 +57,10 @@ class CallSite:
 
 def mentioned_in(expression: ast.expr) -> frozenset[str]:
     """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
+    if isinstance(expression, ast.Name):
+        return frozenset([expression.id])
+    if isinstance(expression, ast.Constant) and not isinstance(expression.value, str):
+        return frozenset()
     found: set[str] = set()
     for node in ast.walk(expression):
         match node:

@@ -215,7 +215,8 @@ class Reading:
         """What an expression mentions, and what all values of the names in it are made of."""
         if node not in self._made:
             self._made[node] = NOTHING  # for a value that depends on itself
-            named = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+            inside = [node] if isinstance(node, (ast.Name, ast.Constant)) else ast.walk(node)
+            named = [each for each in inside if isinstance(each, ast.Name)]
             self._made[node] = mentioned_in(node).union(*(self._bound_to(name) for name in named))
         return self._made[node]
 
@@ -233,16 +234,20 @@ class Reading:
     def _site(self, node: ast.AST) -> Site:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         last, end = getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column
-        covered = self.lines[line - 1 : min(last, line + EXCERPT_BYTES)]
-        if covered:
-            covered[-1] = covered[-1][:end] if last <= line + EXCERPT_BYTES else covered[-1]
-            covered[0] = covered[0][column:]
-        before = self.lines[line - 1][:column].decode("utf-8", "replace") if line <= len(self.lines) else ""
-        excerpt = b"\n".join(covered)[:EXCERPT_BYTES]
+        text = self.lines[line - 1] if line <= len(self.lines) else b""
+        if last == line:
+            excerpt = text[column:end][:EXCERPT_BYTES]
+        else:
+            covered = self.lines[line - 1 : min(last, line + EXCERPT_BYTES)]
+            if covered:
+                covered[-1] = covered[-1][:end] if last <= line + EXCERPT_BYTES else covered[-1]
+                covered[0] = covered[0][column:]
+            excerpt = b"\n".join(covered)[:EXCERPT_BYTES]
+        before = column if text.isascii() else len(text[:column].decode("utf-8", "replace"))
         return {
             "node": type(node).__name__,
             "line": line,
-            "column": len(before) + 1,
+            "column": before + 1,
             "excerptHash": hashlib.sha256(excerpt).hexdigest(),
         }
 

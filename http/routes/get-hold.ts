@@ -1,7 +1,9 @@
 import { text } from 'node:stream/consumers';
 import type { RouterMiddleware } from '@koa/router';
 import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { Likeness } from '../../domain/submission/events.ts';
 import type { LlmReviewQueries, LlmReviewView } from '../../projections/llm-reviews.ts';
+import type { PlagiarismReviewQueries, PlagiarismReviewView } from '../../projections/plagiarism-reviews.ts';
 import type { SourceQueries, SubmissionSource } from '../../projections/submission-sources.ts';
 import type { SubmissionQueries } from '../../projections/submissions.ts';
 import { type FindHoldDependencies, findHold } from '../find-hold.ts';
@@ -11,14 +13,15 @@ export type GetHoldDependencies = FindHoldDependencies & {
   readonly submissions: Pick<SubmissionQueries, 'byId'>;
   readonly reviews: LlmReviewQueries;
   readonly sources: SourceQueries;
+  readonly comparisons: PlagiarismReviewQueries;
   readonly blobs: Pick<Blobs, 'open'>;
 };
 
 const mostSharing = 10;
 
 /**
- * `GET /internal/v1/holds/{id}`: what an operator decides by: the hold, its submission, what else shares its source, and what reviewers were
- * asked and answered. The newest review comes word for word, source included: for operators alone.
+ * `GET /internal/v1/holds/{id}`: what an operator decides by: the hold, its submission, what else shares its source, how alike others are, and
+ * what reviewers were asked and answered. The newest review comes word for word, source included: for operators alone.
  */
 export function getHold(deps: GetHoldDependencies): RouterMiddleware {
   return async (ctx) => {
@@ -38,6 +41,8 @@ export function getHold(deps: GetHoldDependencies): RouterMiddleware {
       shares_sources_with: deps.sources
         .sharing(submissionId, mostSharing)
         .map((other) => ({ submission_id: other.submissionId, hotkey: other.hotkey, shares: other.shares })),
+      comparisons: deps.comparisons.ofSubmission(submissionId).map(comparisonBody),
+      named_by: deps.comparisons.naming(submissionId, mostSharing).map(comparisonBody),
       reviews: reviews.map(reviewBody),
       transcript: newest === undefined ? null : await readTranscript(deps.blobs, newest.transcript),
     };
@@ -50,6 +55,24 @@ async function readTranscript(blobs: Pick<Blobs, 'open'>, sha256: string): Promi
 
 function sourcesBody({ files, contentBytes, archiveBytes, roles }: SubmissionSource) {
   return { files, content_bytes: contentBytes, archive_bytes: archiveBytes, roles };
+}
+
+function comparisonBody(comparison: PlagiarismReviewView) {
+  return {
+    submission_id: comparison.submissionId,
+    compared_at: comparison.comparedAt,
+    verdict: comparison.verdict,
+    gate_version: comparison.gateVersion,
+    as_of_position: comparison.asOfPosition,
+    compared: comparison.compared,
+    likenesses: comparison.likenesses.map(likenessBody),
+    copies: comparison.copies.map(likenessBody),
+    policy_version: comparison.policyVersion,
+  };
+}
+
+function likenessBody({ submissionId, ...likeness }: Likeness) {
+  return { submission_id: submissionId, ...likeness };
 }
 
 function reviewBody(review: LlmReviewView) {

@@ -6,6 +6,7 @@ import type { GateResult } from '../../domain/submission/commands.ts';
 import type { GateName } from '../../domain/submission/events.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import type { Aside } from './aside.ts';
+import { holdCopies } from './hold-copies.ts';
 import { type Due, type Performer, type SubmissionHandler, send } from './performer.ts';
 
 /** What a gate answers. One that leaves the answer to an operator says why; the hold's id and deadline are ours to give. */
@@ -70,7 +71,11 @@ async function performGate(
   const record = (result: GateResult) =>
     send(submissions, due, { kind: 'RecordGate', gate, result, policyVersion: policy.version }, clock());
   try {
-    await record(toResult(await askGate(asked, state, policy), due, policy, clock()));
+    const answer = await askGate(asked, state, policy);
+    const copies = 'comparison' in answer ? (answer.comparison?.copies ?? []) : [];
+    const { holdSeconds } = policy.policy;
+    await holdCopies(submissions, due, copies, { holdSeconds, now: clock() });
+    await record(toResult(answer, due, policy, clock()));
   } catch (error) {
     if (stopping.aborted) return;
     // Whatever keeps a verdict from being found, or from the log, is our outage. Put off, it keeps nobody else waiting.

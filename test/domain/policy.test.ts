@@ -49,10 +49,10 @@ describe('The policy', () => {
   });
 
   it('has every gate off that isn’t built, and can’t switch one on', () => {
-    const { static: staticGate, parameters, distributed, ...others } = policySchema.parse({}).gates;
-    expect([staticGate, parameters, distributed]).to.deep.equal(['on', 'on', 'reject']);
+    const { static: staticGate, parameters, distributed, duplicate, ...others } = policySchema.parse({}).gates;
+    expect([staticGate, parameters, distributed, duplicate]).to.deep.equal(['on', 'on', 'reject', 'on']);
     expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
-    expect(policySchema.safeParse({ gates: { duplicate: 'on' } }).success).to.equal(false);
+    expect(policySchema.safeParse({ gates: { parameters: 'on' } }).success).to.equal(false);
   });
 
   it('can switch the reviewer on', () => {

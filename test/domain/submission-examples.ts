@@ -8,15 +8,18 @@ import type { HeldOutMeasurement, HeldOutSide } from '../../domain/scoring/held-
 import { computeScore, type Measured } from '../../domain/scoring/score.ts';
 import type { SubmissionCommand } from '../../domain/submission/commands.ts';
 import {
+  type Comparison,
   type Finding,
   type GateName,
   gateNames,
   type HoldSource,
+  type Likeness,
   type Measurement,
   type ResolvedContract,
   type Review,
   type RunPurpose,
   type Score,
+  type Sketch,
   type SubmissionEvent,
   type SubmissionEventData,
   type SubmissionEventType,
@@ -206,6 +209,19 @@ export const review: Review = {
   ...{ gateVersion: 'llm/1', model: 'a-model', promptVersion: 'review/1', verdict: 'held', doubts: ['suspicious'] },
   ...{ requests: 2, transcript: blob('6') },
 };
+export const sketch: Sketch = { sketchVersion: 'sketch/1', keys: ['00aa00bb00cc'], shingles: blob('9') };
+export const sketched = fact('SourceSketched', { ...sketch, policyVersion: 1 });
+
+export const likeness: Likeness = {
+  ...{ submissionId: 'another', received: 'earlier', compared: 'whole', exact: false },
+  ...{ similarity: 0.7, contained: 0.9 },
+};
+export const comparison: Comparison = {
+  ...{ gateVersion: 'duplicate/1', sketchVersion: 'sketch/1', examples: digest('8'), asOfPosition: 4, compared: 3 },
+  ...{ verdict: 'passed', likenesses: [likeness], copies: [] },
+};
+export const compared = fact('SourceCompared', { ...comparison, policyVersion: 1 });
+
 export const reviewed = fact('SubmissionReviewed', { ...review, policyVersion: 1 });
 export const contractResolved = fact('ContractResolved', { contract, gateVersion: 'contract-1', policyVersion: 1 });
 export function gateSkipped(gate: GateName) {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { publicStatus } from '../../domain/submission/state.ts';
 import { givenSubmission as given } from './given-when-then.ts';
 import {
+  comparison,
   completed,
   completedOutcome,
   conclude,
@@ -21,6 +22,8 @@ import {
   review,
   scoreOf,
   scoring,
+  sketch,
+  sketched,
   startAttempt,
   waiting,
 } from './submission-examples.ts';
@@ -150,6 +153,42 @@ describe('A submission', () => {
     given(...untilLlm)
       .when(recordGate('llm', passed))
       .thenYields({ type: 'SubmissionReviewed' }, { type: 'GatePassed', data: { gate: 'llm' } });
+  });
+
+  it('is sketched at the duplicate gate, once a version, and compared there', () => {
+    const atDuplicate = untilLlm.slice(0, -1);
+    const sketching = { kind: 'sketched', sketch } as const;
+    given(...atDuplicate)
+      .when(recordGate('duplicate', sketching))
+      .thenYields({ type: 'SourceSketched', data: { ...sketch, policyVersion: 1 } })
+      .state((state) => expect(state).to.include({ gate: 'duplicate', sketchVersion: 'sketch/1' }));
+    given(...atDuplicate, sketched)
+      .when(recordGate('duplicate', sketching))
+      .thenYields();
+    const later = { ...sketch, sketchVersion: 'sketch/2' };
+    given(...atDuplicate, sketched)
+      .when(recordGate('duplicate', { ...sketching, sketch: later }))
+      .thenYields({ type: 'SourceSketched', data: { sketchVersion: 'sketch/2' } });
+    const passed = { kind: 'passed', gateVersion: '1', evidence: null, comparison } as const;
+    given(...atDuplicate, sketched)
+      .when(recordGate('duplicate', passed))
+      .thenYields(
+        { type: 'SourceCompared', data: { ...comparison, policyVersion: 1 } },
+        { type: 'GatePassed', data: { gate: 'duplicate' } },
+      );
+    given(...untilLlm)
+      .when(recordGate('llm', sketching))
+      .thenRefused('notDue');
+    given(...untilLlm)
+      .when(recordGate('llm', passed))
+      .thenRefused('notDue');
+  });
+
+  it('keeps its sketch where the duplicate gate is put off', () => {
+    given(...untilLlm.slice(0, -1), sketched)
+      .when(recordGate('duplicate', { kind: 'deferred', reason: 'down', retryAt: instant(2) }))
+      .thenYields({ type: 'GateDeferred' })
+      .state((state) => expect(state).to.include({ sketchVersion: 'sketch/1' }));
   });
 
   it('stays at a gate that could not answer, and counts how often', () => {

@@ -106,4 +106,14 @@ describe('Events from before the static gate', () => {
     const { gates } = (event as PolicyEvent).data.policy;
     expect(gates).to.include({ static: 'on', parameters: 'off', distributed: 'flag' });
   });
+
+  it('read as policies whose duplicate gate is off, as it was, with the thresholds of today', () => {
+    const gates = { static: 'on', parameters: 'off', distributed: 'reject', duplicate: 'off', llm: 'off' };
+    const policy = { gates, staticRules: { importRoots: [], off: [] } };
+    const data = { version: 1, policy, operator: 'o', reason: 'r' };
+    const event = toDomainEvent({ ...written('PolicyActivated', data), schemaVersion: 3 });
+    const read = (event as PolicyEvent).data.policy;
+    expect(read.gates.duplicate).to.equal('off');
+    expect(read.duplicates).to.deep.equal({ copyAt: 0.96, candidateAt: 0.65 });
+  });
 });

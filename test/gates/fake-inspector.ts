@@ -28,6 +28,7 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           functions: [],
           literals: [],
           shingles: [],
+          definitions: [],
           ...facts,
           symbols: symbols.map((symbol) =>
             typeof symbol === 'string' ? { name: symbol, callable: 'yes', line: 1 } : symbol,

@@ -19,6 +19,7 @@ const submission: LivingState = {
   phase: 'gate',
   gate: 'contract',
   deferral: null,
+  sketchVersion: null,
   identity: {
     submissionId: 's',
     hotkey: 'h',

@@ -89,7 +89,8 @@ function sampleOfType(type: string | undefined, schema: Schema, isLean: boolean)
 function sampleText({ format, pattern, minLength = 0 }: Schema, isLean: boolean): string {
   if (format === 'date-time') return '2026-01-01T00:00:00.000Z';
   if (format === 'uuid') return '97edb3fc-6f3a-5fb5-8d0b-3c1f0a2d4e61';
-  if (pattern === '^[0-9a-f]{64}$') return (isLean ? '0' : '3a').repeat(isLean ? 64 : 32);
+  const digits = /^\^\[0-9a-f\]\{(\d+)\}\$$/.exec(pattern ?? '')?.[1];
+  if (digits !== undefined) return (isLean ? '00' : '3a').repeat(Number(digits) / 2);
   if (pattern !== undefined) throw new Error(`no sample of ${pattern}`);
   return isLean ? 'x'.repeat(minLength) : 'text "ü"\n\u{1f600}';
 }

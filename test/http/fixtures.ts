@@ -18,6 +18,7 @@ import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { holdQueries } from '../../projections/holds.ts';
 import { llmReviewQueries } from '../../projections/llm-reviews.ts';
+import { plagiarismReviewQueries } from '../../projections/plagiarism-reviews.ts';
 import { projectionStatuses } from '../../projections/projection-status.ts';
 import { startProjector } from '../../projections/projector.ts';
 import { readYourWrites } from '../../projections/read-your-writes.ts';
@@ -107,7 +108,7 @@ export async function startApp({
     epochs: { epochs: epochQueries(db), policy: policyNow, now: () => clock.now },
     holds: {
       ...{ holds: holdQueries(db), submissions: submissionQueries(db), blobs: memoryBlobs(stored) },
-      ...{ reviews: llmReviewQueries(db), sources: sourceQueries(db) },
+      ...{ reviews: llmReviewQueries(db), sources: sourceQueries(db), comparisons: plagiarismReviewQueries(db) },
       ...{ caughtUp, commands, now: () => clock.now, newId },
     },
     work: { evalJobs: evalJobQueries(db), slots: slotQueries(db) },

@@ -6,6 +6,7 @@ import type { SubmissionState } from '../../domain/submission/state.ts';
 import {
   activePolicy,
   attemptKey,
+  comparison,
   completedOutcome,
   conclude,
   concludeWith,
@@ -28,6 +29,7 @@ import {
   rerunOutcome,
   resolveHold,
   review,
+  sketch,
   startAttempt,
 } from '../domain/submission-examples.ts';
 
@@ -42,6 +44,8 @@ const results: readonly GateResult[] = [
   { kind: 'failed', gateVersion: '1', findings: [finding], evidence: null },
   { kind: 'failed', gateVersion: '1', findings: [], evidence: null },
   { kind: 'passed', gateVersion: '1', evidence: null, review: { ...review, verdict: 'passed', doubts: [] } },
+  { kind: 'sketched', sketch },
+  { kind: 'passed', gateVersion: '1', evidence: null, comparison },
   { kind: 'held', holdId: 'h1', reason: 'looks odd', expiresAt: instant(90_000), review },
   { kind: 'skipped', reason: 'off' },
   { kind: 'deferred', reason: 'down', retryAt: instant(2) },

@@ -14,6 +14,7 @@ import {
   attemptFailed,
   attemptKey,
   attemptStarted,
+  compared,
   contractResolved,
   fact,
   finding,
@@ -29,6 +30,7 @@ import {
   runConcluded,
   runRequested,
   scoreOf,
+  sketched,
 } from '../domain/submission-examples.ts';
 
 /**
@@ -54,7 +56,7 @@ const deferrals: readonly SubmissionEvent[] = gateNames.map((gate) =>
 
 function gateEvents(state: SubmissionState): readonly SubmissionEvent[] {
   const isDeferred = state.phase === 'gate' && state.deferral !== null;
-  return [received, contractResolved, reviewed, ...gateFacts, ...(isDeferred ? [] : deferrals)];
+  return [received, contractResolved, reviewed, sketched, compared, ...gateFacts, ...(isDeferred ? [] : deferrals)];
 }
 
 const purposes: readonly RunPurpose[] = ['score', 'heldOut', 'rerun'];

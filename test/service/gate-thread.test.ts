@@ -6,6 +6,7 @@ import { policySchema } from '../../domain/policy/policy.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { type GateThread, gateThread } from '../../gate-thread.ts';
 import { packFiles } from '../../gates/pack.ts';
+import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import { bundleOf } from './stored-bundle.ts';
 
@@ -25,7 +26,13 @@ describe('the thread of the gates', function () {
     const storage = { url: `sqlite:${storageFolder}`, dataDir: storageFolder };
     // No engine has such an image: the inspector can't be asked.
     const thread = gateThread(
-      { storage, inspector: { imageId: `sha256:${'0'.repeat(64)}`, instance: 'no-such' } },
+      {
+        storage,
+        readModelsPath: join(storageFolder, 'read-models.sqlite'),
+        examplesFolder: 'examples',
+        inspector: { imageId: `sha256:${'0'.repeat(64)}`, instance: 'no-such' },
+      },
+      memoryBlobs(),
       silent,
     );
     threads.push(thread);

@@ -11,6 +11,7 @@ export async function bundleOf({ blobs }: Storage, archive: Uint8Array): Promise
       phase: 'gate',
       gate: 'static',
       deferral: null,
+      sketchVersion: null,
       contract: null,
       runs: [],
       expiredHolds: 0,

@@ -1,0 +1,105 @@
+import { buffer } from 'node:stream/consumers';
+import type { ActivePolicy } from '../../domain/policy/policy.ts';
+import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { BundleReader } from '../../domain/ports/bundles.ts';
+import type { Inspector } from '../../domain/ports/inspector.ts';
+import type { IndexedWork, SourceIndex } from '../../domain/ports/source-index.ts';
+import type { Comparison, Finding, Sketch } from '../../domain/submission/events.ts';
+import type { LivingState } from '../../domain/submission/state.ts';
+import { readModules } from '../read-modules.ts';
+import type { Examples } from './examples.ts';
+import { judgeLikeness } from './judge.ts';
+import type { ComparedWork } from './likeness.ts';
+import { reachedBy } from './reachable.ts';
+import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
+import { sketchKeys, sketchVersion } from './sketch.ts';
+
+/** Changes whenever the gate may judge the same works differently; recorded with every verdict. */
+export const duplicateGateVersion = 'duplicate/1';
+
+/** So many works are compared by their whole sets. */
+const mostCompared = 16;
+
+/** The index lags behind the sketch that it is asked about, or its blob isn't there yet: our fault, and no verdict. */
+export class SourceIndexBehindError extends Error {
+  override readonly name = 'SourceIndexBehindError';
+}
+
+export type DuplicateGateDeps = {
+  readonly readBundle: BundleReader;
+  readonly inspector: Inspector;
+  readonly blobs: Pick<Blobs, 'open'>;
+  readonly index: SourceIndex;
+  readonly examples: () => Promise<Examples>;
+};
+
+/** `sets` are the bytes of the sketch's blob, which must be stored before the sketch is recorded. */
+export type DuplicateGateAnswer =
+  | { readonly kind: 'sketched'; readonly sketch: Omit<Sketch, 'shingles'>; readonly sets: Uint8Array }
+  | {
+      readonly kind: 'passed';
+      readonly gateVersion: string;
+      readonly evidence: null;
+      readonly comparison: Comparison;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly gateVersion: string;
+      readonly findings: readonly Finding[];
+      readonly evidence: null;
+      readonly comparison: Comparison;
+    }
+  | { readonly kind: 'held'; readonly reason: string; readonly comparison: Comparison };
+
+/**
+ * Asked twice. First the work is sketched, and its sketch recorded; then, once the index has it, it is compared with what the index finds. So of two copies that are
+ * judged at the same time at least one is found: whichever was sketched later reads an index that has the other one. The verdict follows from the
+ * sketches and the log up to `asOfPosition`. Throws `SourceIndexBehindError` while the index lags.
+ */
+export function duplicateGate(
+  deps: DuplicateGateDeps,
+): (state: LivingState, policy: ActivePolicy) => Promise<DuplicateGateAnswer> {
+  return async (state, { policy }) => {
+    const isSketched = state.phase === 'gate' && state.sketchVersion === sketchVersion;
+    return isSketched ? compare(deps, state.identity.submissionId, policy.duplicates) : sketch(deps, state);
+  };
+}
+
+async function sketch(
+  { readBundle, inspector, examples }: DuplicateGateDeps,
+  { identity, contract }: LivingState,
+): Promise<DuplicateGateAnswer> {
+  if (contract === null) throw new Error('the duplicate gate comes after the contract is resolved');
+  const modules = await readModules(await readBundle(identity.bundle.sha256), inspector);
+  const [architecture, training] = [reachedBy(contract.architecture, modules), reachedBy(contract.training, modules)];
+  const work = { architecture: shingleSet(architecture.values), training: shingleSet(training.values) };
+  const definitions = [...architecture.definitions, ...training.definitions];
+  const keys = sketchKeys(contract, work, definitions, (await examples()).shingles);
+  return { kind: 'sketched', sketch: { sketchVersion, keys: [...keys] }, sets: encodeWork(work) };
+}
+
+async function compare(
+  { index, blobs, examples }: DuplicateGateDeps,
+  submissionId: string,
+  thresholds: { readonly copyAt: number; readonly candidateAt: number },
+): Promise<DuplicateGateAnswer> {
+  const { own, others, asOfPosition } = index.lookUp(submissionId, mostCompared);
+  if (own?.sketchVersion !== sketchVersion) {
+    throw new SourceIndexBehindError(`the index at ${asOfPosition} doesn't have the sketch of ${submissionId}`);
+  }
+  const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs)));
+  const shipped = await examples();
+  if (asking === undefined) throw new SourceIndexBehindError(`the sets of ${submissionId} are missing`);
+  const { verdict, findings, doubt, likenesses, copies } = judgeLikeness(asking, compared, shipped, thresholds);
+  const comparison = {
+    ...{ gateVersion: duplicateGateVersion, sketchVersion, examples: shipped.digest, asOfPosition },
+    ...{ compared: compared.length, verdict, likenesses: [...likenesses], copies: [...copies] },
+  };
+  if (verdict === 'held') return { kind: verdict, reason: doubt ?? '', comparison };
+  if (verdict === 'passed') return { kind: verdict, gateVersion: duplicateGateVersion, evidence: null, comparison };
+  return { kind: verdict, gateVersion: duplicateGateVersion, findings, evidence: null, comparison };
+}
+
+async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>): Promise<ComparedWork> {
+  return { ...work, work: decodeWork(await buffer(await blobs.open(work.shingles))) };
+}

@@ -1,0 +1,60 @@
+import type { IndexedWork } from '../../domain/ports/source-index.ts';
+import type { Likeness } from '../../domain/submission/events.ts';
+import type { Examples } from './examples.ts';
+import { knownUpTo, overlap, type ShingleSet, type Work, wholeOf, without } from './shingle-set.ts';
+
+export type ComparedWork = IndexedWork & { readonly work: Work };
+
+/** Fewer shingles than this in both together say nothing of who wrote them; an equal source says it whatever its size. */
+const leastInBoth = 32;
+/** To be contained in a larger work means something from here on. */
+const leastContained = 128;
+
+type Compared = Likeness['compared'];
+export type Alike = Omit<Likeness, 'submissionId' | 'received'>;
+
+/**
+ * What the later of two works claims and the earlier one claimed too, by the kind that each declares; null where that is nothing: whoever trains a known
+ * architecture doesn't claim it.
+ */
+export function claimed(earlier: IndexedWork, later: IndexedWork): Compared | null {
+  if (later.kind === 'architecture_only') return earlier.kind === 'training_for_arch' ? null : 'architecture';
+  if (later.kind === 'training_for_arch') return earlier.kind === 'architecture_only' ? null : 'training';
+  return 'whole';
+}
+
+/** How alike two works are. What the examples have too isn't counted, and an example's source is equal to nobody's. */
+export function alike(earlier: ComparedWork, later: ComparedWork, compared: Compared, examples: Examples): Alike {
+  const exact = isExact(earlier, later, compared, examples);
+  if (earlier.sketchVersion !== later.sketchVersion) {
+    return { compared, exact, similarity: exact ? 1 : 0, contained: exact ? 1 : 0 };
+  }
+  const [left, right] = [setOf(earlier.work, compared), setOf(later.work, compared)];
+  const known = Math.min(knownUpTo(left), knownUpTo(right));
+  const sizes = overlap(without(left, examples.shingles), without(right, examples.shingles), known);
+  const both = sizes.left + sizes.right - sizes.common;
+  return {
+    compared,
+    exact,
+    similarity: both < leastInBoth ? Number(exact) : rounded(sizes.common / both),
+    contained: sizes.left < leastContained ? Number(exact) : rounded(sizes.common / sizes.left),
+  };
+}
+
+function isExact(earlier: IndexedWork, later: IndexedWork, compared: Compared, { fingerprints }: Examples): boolean {
+  const roles = compared === 'whole' ? (['architecture', 'training'] as const) : [compared];
+  const isEqual = roles.every((role) => fingerprintOf(earlier, role) === fingerprintOf(later, role));
+  return isEqual && roles.some((role) => !fingerprints.has(fingerprintOf(later, role)));
+}
+
+function fingerprintOf(work: IndexedWork, role: 'architecture' | 'training'): string {
+  return role === 'architecture' ? work.architectureFingerprint : work.trainingFingerprint;
+}
+
+function setOf(work: Work, compared: Compared): ShingleSet {
+  return compared === 'whole' ? wholeOf(work) : work[compared];
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1e4) / 1e4;
+}

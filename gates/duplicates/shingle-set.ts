@@ -1,0 +1,67 @@
+/** Values of shingles, ascending, each once: their leading 48 bits, which are exact as numbers. */
+export type ShingleSet = Float64Array;
+
+/** What of both roles of a work is compared with others. */
+export type Work = { readonly architecture: ShingleSet; readonly training: ShingleSet };
+
+/** A larger set is known by its smallest values: they are a fair sample, since shingles are hashes (Broder 1997). */
+export const mostValues = 20_000;
+const valueBytes = 6;
+
+export function shingleValue(hexadecimal: string): number {
+  return Number.parseInt(hexadecimal.slice(0, 2 * valueBytes), 16);
+}
+
+export function shingleSet(values: Iterable<number>): ShingleSet {
+  return Float64Array.from(new Set(values)).sort().slice(0, mostValues);
+}
+
+export function wholeOf({ architecture, training }: Work): ShingleSet {
+  return shingleSet([...architecture, ...training]);
+}
+
+export function without(set: ShingleSet, removed: ReadonlySet<number>): ShingleSet {
+  return set.filter((value) => !removed.has(value));
+}
+
+/** Sizes of two sets and of what they have in common, over the values up to which both are known. */
+export function overlap(left: ShingleSet, right: ShingleSet, known = Number.POSITIVE_INFINITY) {
+  let [at, other, common] = [0, 0, 0];
+  for (;;) {
+    const a = left[at] ?? Number.POSITIVE_INFINITY;
+    const b = right[other] ?? Number.POSITIVE_INFINITY;
+    if (Math.min(a, b) > known || (a === Number.POSITIVE_INFINITY && b === a)) break;
+    if (a === b) common += 1;
+    if (a <= b) at += 1;
+    if (b <= a) other += 1;
+  }
+  return { left: at, right: other, common };
+}
+
+/** Up to which value a set is known. */
+export function knownUpTo(set: ShingleSet): number {
+  return set.length < mostValues ? Number.POSITIVE_INFINITY : (set.at(-1) ?? Number.POSITIVE_INFINITY);
+}
+
+/** As a blob: two counts of 32 bits, then the values of both roles in 48 bits each, big-endian. */
+export function encodeWork({ architecture, training }: Work): Uint8Array {
+  const bytes = Buffer.alloc(8 + valueBytes * (architecture.length + training.length));
+  bytes.writeUInt32BE(architecture.length, 0);
+  bytes.writeUInt32BE(training.length, 4);
+  let at = 8;
+  for (const set of [architecture, training]) {
+    for (const value of set) at = bytes.writeUIntBE(value, at, valueBytes);
+  }
+  return bytes;
+}
+
+/** Throws a `RangeError` for bytes that `encodeWork` didn't write. */
+export function decodeWork(bytes: Buffer): Work {
+  const architecture = bytes.readUInt32BE(0);
+  const training = bytes.readUInt32BE(4);
+  if (bytes.length !== 8 + valueBytes * (architecture + training))
+    throw new RangeError('these are no sets of shingles');
+  const read = (from: number, count: number) =>
+    Float64Array.from({ length: count }, (_, index) => bytes.readUIntBE(8 + valueBytes * (from + index), valueBytes));
+  return { architecture: read(0, architecture), training: read(architecture, training) };
+}

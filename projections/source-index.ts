@@ -1,0 +1,148 @@
+import type { IndexedWork, LookUp, SourceIndex } from '../domain/ports/source-index.ts';
+import { type Sketch, submissionStreamPrefix } from '../domain/submission/events.ts';
+import { liveReader } from './live-reader.ts';
+import type { Fold, Projection, TableNames } from './projection.ts';
+import type { ProjectionDatabase } from './projection-database.ts';
+import { submissionEventOf, submissionIdOf } from './submission-event.ts';
+
+/**
+ * Which works have which keys: one row a work that isn't rejected, and one a key of its sketch. Works are numbered by the position of their receipt, so
+ * that of any key the earliest works come first.
+ */
+const works = 'source_index';
+const keys = 'source_index_keys';
+
+/** Of a key that very many works have, the earliest are looked at: it tells little of any of them. */
+const worksOfKey = 32;
+
+function createSql(name: TableNames): string {
+  return `
+  CREATE TABLE ${name(works)} (
+    received_position INTEGER PRIMARY KEY,
+    submission_id TEXT NOT NULL UNIQUE,
+    hotkey TEXT NOT NULL,
+    kind TEXT,
+    architecture_fingerprint TEXT,
+    training_fingerprint TEXT,
+    sketch_version TEXT,
+    shingles TEXT,
+    keys TEXT
+  ) STRICT;
+  CREATE TABLE ${name(keys)} (
+    key INTEGER NOT NULL,
+    received_position INTEGER NOT NULL,
+    PRIMARY KEY (key, received_position)
+  ) STRICT, WITHOUT ROWID;`;
+}
+
+function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
+  const insert = db.prepare(`INSERT INTO ${name(works)} (received_position, submission_id, hotkey) VALUES (?, ?, ?)`);
+  const resolve = db.prepare(
+    `UPDATE ${name(works)} SET kind = ?, architecture_fingerprint = ?, training_fingerprint = ? WHERE submission_id = ?`,
+  );
+  const sketched = db.prepare<[string], { position: number; keys: string | null }>(
+    `SELECT received_position AS position, keys FROM ${name(works)} WHERE submission_id = ?`,
+  );
+  const sketch = db.prepare(
+    `UPDATE ${name(works)} SET sketch_version = ?, shingles = ?, keys = ? WHERE received_position = ?`,
+  );
+  const remove = db.prepare(`DELETE FROM ${name(works)} WHERE received_position = ?`);
+  const insertKey = db.prepare(`INSERT OR IGNORE INTO ${name(keys)} (key, received_position) VALUES (?, ?)`);
+  const removeKey = db.prepare(`DELETE FROM ${name(keys)} WHERE key = ? AND received_position = ?`);
+
+  function takeOut(id: string): number | null {
+    const row = sketched.get(id);
+    if (row === undefined) return null;
+    for (const key of parsedKeys(row.keys)) removeKey.run(key, row.position);
+    return row.position;
+  }
+
+  function putIn(id: string, { sketchVersion, shingles, keys: listed }: Sketch): void {
+    const position = takeOut(id);
+    if (position === null) return;
+    sketch.run(sketchVersion, shingles.sha256, listed.join(' '), position);
+    for (const key of parsedKeys(listed.join(' '))) insertKey.run(key, position);
+  }
+
+  return (projected) => {
+    const event = submissionEventOf(projected);
+    const id = submissionIdOf(projected.stream);
+    switch (event?.type) {
+      case 'SubmissionReceived':
+        insert.run(projected.position, id, event.data.hotkey);
+        break;
+      case 'ContractResolved': {
+        const { kind, architecture, training } = event.data.contract;
+        resolve.run(kind, architecture.fingerprint, training.fingerprint, id);
+        break;
+      }
+      case 'SourceSketched':
+        putIn(id, event.data);
+        break;
+      case 'SubmissionRejected': {
+        const position = takeOut(id);
+        if (position !== null) remove.run(position);
+      }
+    }
+  };
+}
+
+/** 48 bits: exact as a number, and as an integer of SQLite's. */
+function parsedKeys(listed: string | null): readonly number[] {
+  return listed === null || listed === '' ? [] : listed.split(' ').map((key) => Number.parseInt(key, 16));
+}
+
+export const sourceIndexProjection: Projection = {
+  name: works,
+  schema: 1,
+  streams: [submissionStreamPrefix],
+  tables: [works, keys],
+  createSql,
+  prepareFold,
+};
+
+export function sourceIndex(db: ProjectionDatabase): SourceIndex {
+  const read = liveReader(db, sourceIndexProjection, (name) => {
+    const columns = `submission_id AS submissionId, hotkey, received_position AS receivedPosition, kind,
+      architecture_fingerprint AS architectureFingerprint, training_fingerprint AS trainingFingerprint,
+      sketch_version AS sketchVersion, shingles`;
+    const isWhole = 'kind IS NOT NULL AND sketch_version IS NOT NULL';
+    return {
+      own: db.prepare<[string], IndexedWork & { readonly keys: string | null }>(
+        `SELECT ${columns}, keys FROM ${name(works)} WHERE submission_id = ? AND ${isWhole}`,
+      ),
+      at: db.prepare<[number], IndexedWork>(
+        `SELECT ${columns} FROM ${name(works)} WHERE received_position = ? AND ${isWhole}`,
+      ),
+      withKey: db
+        .prepare<[number, number], number>(
+          `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ?`,
+        )
+        .pluck(),
+    };
+  });
+  return {
+    lookUp: (submissionId, limit) =>
+      read(({ own, at, withKey }, asOfPosition): LookUp => {
+        const row = own.get(submissionId);
+        if (row === undefined) return { asOfPosition, own: null, others: [] };
+        const { keys: listed, ...asking } = row;
+        const ranked = rank(parsedKeys(listed), (key) => withKey.all(key, worksOfKey), asking.receivedPosition);
+        const others = ranked.slice(0, limit).flatMap((position) => at.get(position) ?? []);
+        return { asOfPosition, own: asking, others };
+      }),
+  };
+}
+
+/** Positions of works that share a key; each key counts the more the fewer works have it. */
+function rank(asked: readonly number[], withKey: (key: number) => readonly number[], own: number): readonly number[] {
+  const weights = new Map<number, number>();
+  for (const key of asked) {
+    const sharing = withKey(key);
+    for (const position of sharing) weights.set(position, (weights.get(position) ?? 0) + 1 / sharing.length);
+  }
+  weights.delete(own);
+  return [...weights]
+    .toSorted(([left, more], [right, less]) => less - more || left - right)
+    .map(([position]) => position);
+}

@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import type { EventLog } from '../../domain/ports/event-log.ts';
+import type { SubmissionEvent } from '../../domain/submission/events.ts';
+import { projections } from '../../projections/catalog.ts';
+import { plagiarismReviewQueries } from '../../projections/plagiarism-reviews.ts';
+import { rebuild } from '../../projections/rebuild.ts';
+import { sourceIndex, sourceIndexProjection } from '../../projections/source-index.ts';
+import { memoryEventLog } from '../../storage/memory-event-log.ts';
+import {
+  compared,
+  comparison,
+  contractResolved,
+  digest,
+  fact,
+  instant,
+  likeness,
+  received,
+  sketch,
+} from '../domain/submission-examples.ts';
+import { type Happened, happen, liveRows, submissionOf, temporaryDatabase } from './fixtures.ts';
+
+const rejected = fact('SubmissionRejected', { reason: 'withdrawn', gate: null, message: 'withdrawn' });
+const sketchOf = (...keys: readonly string[]) =>
+  fact('SourceSketched', { ...sketch, keys: keys.map((key) => key.padStart(12, '0')), policyVersion: 1 });
+
+describe('The index of sources', () => {
+  let file: ReturnType<typeof temporaryDatabase>;
+  let log: EventLog;
+
+  beforeEach(() => {
+    file = temporaryDatabase();
+    log = memoryEventLog();
+  });
+  afterEach(() => file.dispose());
+
+  async function given(...histories: readonly (readonly Happened[])[]) {
+    await happen(log, histories.flat());
+    await rebuild({ db: file.db, log, projections });
+  }
+  const work = (id: string, ...events: readonly SubmissionEvent[]) =>
+    submissionOf(id, [received, contractResolved, ...events], { hotkey: `author of ${id}` });
+  const found = (id: string, limit = 10) =>
+    sourceIndex(file.db)
+      .lookUp(id, limit)
+      .others.map((other) => other.submissionId);
+
+  it('finds works that share a key, those with the rarest keys in common first', async () => {
+    await given(
+      work('common', sketchOf('1')),
+      work('rare', sketchOf('1', '2')),
+      work('stranger', sketchOf('3')),
+      work('asking', sketchOf('1', '2', '4')),
+    );
+    expect(found('asking')).to.deep.equal(['rare', 'common']);
+    expect(found('asking', 1)).to.deep.equal(['rare']);
+    expect(found('stranger')).to.deep.equal([]);
+  });
+
+  it('says what it knows of a work, and as of which position', async () => {
+    await given(work('asking', sketchOf('1')));
+    expect(sourceIndex(file.db).lookUp('asking', 10)).to.deep.equal({
+      asOfPosition: 3,
+      own: {
+        ...{ submissionId: 'asking', hotkey: 'author of asking', receivedPosition: 1, kind: 'full' },
+        ...{ architectureFingerprint: digest('c'), trainingFingerprint: digest('c') },
+        ...{ sketchVersion: 'sketch/1', shingles: digest('9') },
+      },
+      others: [],
+    });
+  });
+
+  it('has no work before its sketch, and none that was rejected', async () => {
+    await given(work('asking', sketchOf('1')), work('unsketched'), work('rejected', sketchOf('1'), rejected));
+    expect(found('asking')).to.deep.equal([]);
+    for (const id of ['unsketched', 'rejected', 'nobody']) {
+      expect(sourceIndex(file.db).lookUp(id, 10).own).to.equal(null);
+    }
+    const [, keys] = liveRows(file.db, sourceIndexProjection);
+    expect(keys).to.have.length(1);
+  });
+
+  it('finds a work by its newest sketch alone', async () => {
+    await given(work('asking', sketchOf('1')), work('anew', sketchOf('1'), sketchOf('2')));
+    expect(found('asking')).to.deep.equal([]);
+  });
+
+  it('reads no more works of a key than tell something, the earliest', async () => {
+    const many = Array.from({ length: 40 }, (_, index) => work(`work ${index}`, sketchOf('1')));
+    await given(...many, work('asking', sketchOf('1')));
+    expect(found('asking', 100)).to.have.length(32).and.include('work 0').and.not.include('work 39');
+  });
+
+  it('is beside what every comparison came to, for the work and for whoever is named in it', async () => {
+    const copies = [{ ...likeness, submissionId: 'copy', received: 'later' as const, exact: true }];
+    const again = fact('SourceCompared', { ...comparison, copies, policyVersion: 1 });
+    await given(work('one', sketchOf('1'), compared, again), work('another', sketchOf('2')));
+    const { ofSubmission, naming } = plagiarismReviewQueries(file.db);
+    const [newest, oldest] = ofSubmission('one');
+    expect(newest).to.deep.include({ position: 5, copies, policyVersion: 1 });
+    expect(oldest).to.deep.equal({
+      ...comparison,
+      ...{ submissionId: 'one', position: 4, comparedAt: instant(3), policyVersion: 1 },
+    });
+    expect(naming('another', 10).map(({ position }) => position)).to.deep.equal([5, 4]);
+    expect(naming('copy', 10).map(({ submissionId }) => submissionId)).to.deep.equal(['one']);
+    expect(ofSubmission('another')).to.deep.equal([]);
+  });
+});
