@@ -48,7 +48,6 @@ def build_model(ctx):
   return { 'architecture.py': architecture, 'training.py': training };
 }
 
-const embedding = 'self.embed = nn.Embedding(vocab, vocab)';
 const honest = 'return self.embed(tokens)';
 const small: PolicyDraft = { limits: { memoryBytes: 2 ** 30 } };
 
