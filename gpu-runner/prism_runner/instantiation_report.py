@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.parameter import is_lazy
 
-from prism_runner.fields import well_formed
+from prism_runner.submitted import LONGEST_CLAIM_BYTES
 
 SCHEMA = "prism_instantiation.v1"
 MOST_DIMENSIONS = 8
@@ -41,7 +41,8 @@ class Report:
 
     def fail(self, kind: str, where: str | None, message: str) -> None:
         """What went wrong, and where in the bundle."""
-        self._facts["failure"] = {"kind": kind, "where": where, "message": well_formed(message)}
+        words = message.encode("utf-8", "replace")[-LONGEST_CLAIM_BYTES:].decode("utf-8", "ignore")
+        self._facts["failure"] = {"kind": kind, "where": where, "message": words}
 
     def weigh(self, model: Module) -> int:
         """Count elements as they are realised now, shared ones once."""

@@ -135,6 +135,13 @@ def test_what_goes_wrong_is_named_with_its_line(architecture: str, kind: str, wh
     assert words in failure["message"]
 
 
+def test_a_failure_says_no_more_than_a_report_may_hold() -> None:
+    wordy = "def build_model(ctx):\n    raise ValueError('\\ud800' + 'é' * 100_000)\n"
+    assert len(report_of(wordy)["failure"]["message"].encode()) <= 4096
+    named = "def build_model(ctx):\n    return type('é' * 100_000, (), {})()\n"
+    assert len(report_of(named)["failure"]["message"].encode()) <= 4096
+
+
 def test_memory_is_counted_from_where_submitted_code_begins() -> None:
     filled = model("return self.embed(tokens)", "self.kept = torch.ones(300 << 18)", "")
     failure = report_of(filled + "\n", memory_bytes=256 << 20, maxParameters=1 << 40)["failure"]
