@@ -12,7 +12,7 @@ const keptOfVariant = 0.75;
 
 /**
  * Works that are stored beside those judged: each has some of a few hundred idioms that everybody uses, and much of its own; one in a hundred is a variant of
- * a judged one. The work of a number is always the same, and made when it is read, so that a hundred thousand fit.
+ * a judged one. The work of a number is always the same, and made when it is read first, so that a hundred thousand fit.
  */
 export function benchCorpus(judged: readonly Work[]) {
   function workOf(number: number): Work {
@@ -24,8 +24,13 @@ export function benchCorpus(judged: readonly Work[]) {
     const original = number % variantEvery === 0 ? judged[(number / variantEvery) % judged.length] : undefined;
     return { architecture: role(random, original?.architecture), training: role(random, original?.training) };
   }
+  const read = new Map<string, Uint8Array>();
   const blobs: Pick<Blobs, 'open'> = {
-    open: async (sha256) => Readable.from([encodeWork(workOf(Number.parseInt(sha256, 16)))]),
+    async open(sha256) {
+      const bytes = read.get(sha256) ?? encodeWork(workOf(Number.parseInt(sha256, 16)));
+      read.set(sha256, bytes);
+      return Readable.from([bytes]);
+    },
   };
   return { workOf, blobs, digestOf: (number: number) => number.toString(16).padStart(64, '0') };
 }

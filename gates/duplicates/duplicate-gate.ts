@@ -9,7 +9,7 @@ import type { LivingState } from '../../domain/submission/state.ts';
 import { readModules } from '../read-modules.ts';
 import type { Examples } from './examples.ts';
 import { judgeLikeness } from './judge.ts';
-import type { ComparedWork } from './likeness.ts';
+import { type ComparedWork, comparedWork } from './likeness.ts';
 import { reachedBy } from './reachable.ts';
 import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
 import { sketchKeys, sketchVersion } from './sketch.ts';
@@ -87,8 +87,8 @@ async function compare(
   if (own?.sketchVersion !== sketchVersion) {
     throw new SourceIndexBehindError(`the index at ${asOfPosition} doesn't have the sketch of ${submissionId}`);
   }
-  const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs)));
   const shipped = await examples();
+  const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs, shipped)));
   if (asking === undefined) throw new SourceIndexBehindError(`the sets of ${submissionId} are missing`);
   const { verdict, findings, doubt, likenesses, copies } = judgeLikeness(asking, compared, shipped, thresholds);
   const comparison = {
@@ -100,6 +100,6 @@ async function compare(
   return { kind: verdict, gateVersion: duplicateGateVersion, findings, evidence: null, comparison };
 }
 
-async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>): Promise<ComparedWork> {
-  return { ...work, work: decodeWork(await buffer(await blobs.open(work.shingles))) };
+async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples: Examples): Promise<ComparedWork> {
+  return comparedWork(work, decodeWork(await buffer(await blobs.open(work.shingles))), examples);
 }

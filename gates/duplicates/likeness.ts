@@ -3,7 +3,10 @@ import type { Likeness } from '../../domain/submission/events.ts';
 import type { Examples } from './examples.ts';
 import { knownUpTo, overlap, type ShingleSet, type Work, wholeOf, without } from './shingle-set.ts';
 
-export type ComparedWork = IndexedWork & { readonly work: Work };
+/** A work with the sets that it is compared by, without what the examples have too. */
+export type ComparedWork = IndexedWork & {
+  readonly sets: Readonly<Record<Compared, { readonly values: ShingleSet; readonly known: number }>>;
+};
 
 /** Fewer shingles than this in both together say nothing of who wrote them; an equal source says it whatever its size. */
 const leastInBoth = 32;
@@ -12,6 +15,13 @@ const leastContained = 128;
 
 type Compared = Likeness['compared'];
 export type Alike = Omit<Likeness, 'submissionId' | 'received'>;
+
+export function comparedWork(indexed: IndexedWork, work: Work, { shingles }: Examples): ComparedWork {
+  const setOf = (set: ShingleSet) => ({ values: without(set, shingles), known: knownUpTo(set) });
+  const { architecture, training } = work;
+  const sets = { architecture: setOf(architecture), training: setOf(training), whole: setOf(wholeOf(work)) };
+  return { ...indexed, sets };
+}
 
 /**
  * What the later of two works claims and the earlier one claimed too, by the kind that each declares; null where that is nothing: whoever trains a known
@@ -29,9 +39,8 @@ export function alike(earlier: ComparedWork, later: ComparedWork, compared: Comp
   if (earlier.sketchVersion !== later.sketchVersion) {
     return { compared, exact, similarity: exact ? 1 : 0, contained: exact ? 1 : 0 };
   }
-  const [left, right] = [setOf(earlier.work, compared), setOf(later.work, compared)];
-  const known = Math.min(knownUpTo(left), knownUpTo(right));
-  const sizes = overlap(without(left, examples.shingles), without(right, examples.shingles), known);
+  const [left, right] = [earlier.sets[compared], later.sets[compared]];
+  const sizes = overlap(left.values, right.values, Math.min(left.known, right.known));
   const both = sizes.left + sizes.right - sizes.common;
   return {
     compared,
@@ -49,10 +58,6 @@ function isExact(earlier: IndexedWork, later: IndexedWork, compared: Compared, {
 
 function fingerprintOf(work: IndexedWork, role: 'architecture' | 'training'): string {
   return role === 'architecture' ? work.architectureFingerprint : work.trainingFingerprint;
-}
-
-function setOf(work: Work, compared: Compared): ShingleSet {
-  return compared === 'whole' ? wholeOf(work) : work[compared];
 }
 
 function rounded(share: number): number {

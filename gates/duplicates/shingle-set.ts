@@ -16,8 +16,13 @@ export function shingleSet(values: Iterable<number>): ShingleSet {
   return Float64Array.from(new Set(values)).sort().slice(0, mostValues);
 }
 
+/** Both roles together. */
 export function wholeOf({ architecture, training }: Work): ShingleSet {
-  return shingleSet([...architecture, ...training]);
+  const both = new Float64Array(architecture.length + training.length);
+  both.set(architecture);
+  both.set(training, architecture.length);
+  both.sort();
+  return both.filter((value, at) => value !== both[at - 1]).slice(0, mostValues);
 }
 
 export function without(set: ShingleSet, removed: ReadonlySet<number>): ShingleSet {
