@@ -69,7 +69,15 @@ describeWithEngine('the parameters gate in its container', (real) => {
     });
     const { architecture, training } = contract;
     const state: LivingState = {
-      ...{ phase: 'gate', gate: 'parameters', deferral: null, runs: [], expiredHolds: 0, publishBlind: false },
+      ...{
+        phase: 'gate',
+        gate: 'parameters',
+        deferral: null,
+        sketchVersion: null,
+        runs: [],
+        expiredHolds: 0,
+        publishBlind: false,
+      },
       contract: {
         ...{ ...contract, tokenizer, training },
         architecture: { ...architecture, symbol: 'build_model' },

@@ -25,7 +25,7 @@ describeServices('with a reviewer', (services) => {
     chat = await startChat();
     folder = await mkdtemp(join(tmpdir(), 'prism-key-'));
     await writeFile(join(folder, 'key'), `${key}\n`);
-    home = await services.home({ ...smallPolicy, gates: { llm: 'on' } });
+    home = await services.home({ ...smallPolicy, gates: { ...smallPolicy.gates, llm: 'on' } });
     service = await home.start({
       ...{ PRISM_LLM_URL: chat.baseUrl, PRISM_LLM_MODEL: 'a-model', PRISM_LLM_KEY_FILE: join(folder, 'key') },
     });
