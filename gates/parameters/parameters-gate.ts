@@ -51,10 +51,11 @@ async function askOnce(
   const paths = new Set(files.map(({ path }) => path));
   const { objections, remarks } = judgeInstantiated(instantiated, contract, policy, paths);
   const streamTokens = aboutTokens(policy.streamBytes, contract.tokenizer);
+  const behaviour = instantiated.kind === 'reported' ? instantiated.report.behaviour : null;
   const evidence = await keep(instantiated, policy, streamTokens, blobs);
   return objections.length > 0
     ? { kind: 'failed', gateVersion: parametersGateVersion, findings: objections, evidence }
-    : { kind: 'passed', gateVersion: parametersGateVersion, findings: remarks, evidence };
+    : { kind: 'passed', gateVersion: parametersGateVersion, findings: remarks, evidence, behaviour };
 }
 
 /** For the owner and operators; durable before the event that names it. */
