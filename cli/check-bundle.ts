@@ -27,15 +27,15 @@ export type CheckedGate = {
 
 /** A model as its first life shows it. The estimate of throughput is of one core of this machine. */
 export type CheckedModel = {
-  readonly parameters: number | null;
-  readonly buffers: number | null;
+  readonly parameters: number;
+  readonly buffers: number;
   readonly throughput: Throughput | null;
 };
 
 export type Checked = {
   readonly files: readonly BundleFile[];
   readonly gates: readonly CheckedGate[];
-  /** Null where the model wasn't built, or didn't get as far as a report. */
+  /** Null where there is none: it wasn't looked at, or couldn't be built. */
   readonly model: CheckedModel | null;
 };
 
@@ -147,7 +147,7 @@ function toChecked({ objections, remarks, instantiated, throughput }: ModelLook)
     objections.length > 0 ? gateOf('parameters', 'failed', objections) : gateOf('parameters', passed, remarks);
   if (instantiated.kind !== 'reported') return { checked, model: null };
   const { parameters, buffers } = instantiated.report;
-  return { checked, model: { parameters, buffers, throughput } };
+  return { checked, model: parameters === null ? null : { parameters, buffers: buffers ?? 0, throughput } };
 }
 
 type ReadFiles = { readonly kind: 'packed' | 'accepted'; readonly files: readonly BundleFile[] } | Refusal;

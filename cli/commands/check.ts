@@ -107,8 +107,7 @@ function line({ gate, version, verdict, reason, findings }: CheckedGate): string
 
 /** How large the model is, and how far a core of this machine would get with it. */
 function modelLines({ parameters, buffers, throughput }: CheckedModel): readonly string[] {
-  if (parameters === null) return [];
-  const size = `${parameters.toLocaleString('en-US')} parameters, ${(buffers ?? 0).toLocaleString('en-US')} elements of buffers`;
+  const size = `${parameters.toLocaleString('en-US')} parameters, ${buffers.toLocaleString('en-US')} elements of buffers`;
   if (throughput === null) return [`\nThe model: ${size}`];
   const rate = Math.round(throughput.tokensPerSecond).toLocaleString('en-US');
   const share = `${(throughput.coveredShare * 100).toFixed(1)} %`;

@@ -263,7 +263,10 @@ def test_noise_in_the_last_digits_leaves_the_behaviour_as_it_is() -> None:
 
 
 def test_the_probe_is_the_same_for_everybody() -> None:
-    assert behaviour.probe_tokens((2, 8), 256).tolist() == [[235, 172, 139, 4, 151, 57, 213, 192], [169, 253, 73, 68, 31, 122, 3, 167]]
+    assert behaviour.probe_tokens((2, 8), 256).tolist() == [
+        [235, 172, 139, 4, 151, 57, 213, 192],
+        [169, 253, 73, 68, 31, 122, 3, 167],
+    ]
 
 
 def test_what_it_prints_is_no_report() -> None:

@@ -38,7 +38,8 @@ describeWithEngine('prism check with a container to build the model in', () => {
     const folder = await mkdtemp(join(tmpdir(), 'prism-check-'));
     await writeFile(join(folder, 'architecture.py'), 'def build_model(ctx):\n    return 1 / 0\n');
     await writeFile(join(folder, 'training.py'), 'def train(ctx):\n    pass\n');
-    const { exitCode, parameters } = await checked(folder);
+    const { exitCode, model, parameters } = await checked(folder);
+    expect(model).to.equal(null);
     expect(exitCode).to.equal(1);
     const { verdict, findings: [found] = [] } = parameters ?? {};
     expect(verdict).to.equal('failed');
