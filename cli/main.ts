@@ -107,6 +107,7 @@ function addCheckCommand(prism: Command): void {
   local(prism, 'check', 'hold a bundle against the gates at home: a folder or a zip')
     .argument('<path>', 'folder or zip')
     .option('--sarif', 'what was found as a SARIF 2.1.0 log', false)
+    .option('--no-model', 'leave out the parameters gate, which builds the model in a container')
     .option('--python <command>', 'a CPython to parse with; python3.11 or python3 by default')
     .action((path: string, options: Local & CheckOptions) =>
       finish(options, (output) => check(path, policyOf(readConfig(process.env)), options, output)),

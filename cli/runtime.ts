@@ -78,6 +78,23 @@ export async function diagnose(): Promise<readonly Check[]> {
   return checksSchema.parse(await callScript('doctor.mjs', 'diagnose'));
 }
 
+const engineSchema = z.looseObject({ answers: z.boolean(), error: z.string().optional() });
+const imageSchema = z.looseObject({ imageId: z.string() }).nullable();
+
+/** The evaluator image of this version, where an engine answers and has it; else what is missing. Changes nothing. */
+export async function findEvaluatorImage(): Promise<{ readonly imageId: string } | { readonly missing: string }> {
+  const engine = await callScript('engine.mjs', 'engineStatus').catch((cause: unknown) => {
+    if (isNotReady(cause)) return { answers: false, error: cause.message };
+    throw cause;
+  });
+  const { answers, error } = engineSchema.parse(engine);
+  if (!answers) return { missing: `no container engine answers (${error ?? 'no reason given'})` };
+  const image = imageSchema.parse(
+    await callScript(join('..', 'gpu-runner', 'image', 'evaluator-image.mjs'), 'findEvaluatorImage'),
+  );
+  return image ?? { missing: 'the engine has no evaluator image of this version; npm run setup -- --runtime makes it' };
+}
+
 function isNotReady(error: unknown): error is Error & { readonly remedy: string } {
   return error instanceof Error && 'remedy' in error && typeof error.remedy === 'string';
 }

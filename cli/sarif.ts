@@ -1,5 +1,5 @@
 import type { Finding } from '../domain/submission/events.ts';
-import type { Checked } from './check-bundle.ts';
+import type { Checked, CheckedGate } from './check-bundle.ts';
 import { lineOf } from './source-excerpt.ts';
 
 /** What was found as a SARIF 2.1.0 log (OASIS), for editors and code hosts. Paths are relative to the bundle. */
@@ -14,6 +14,7 @@ export function toSarif({ files, gates }: Checked, version: string): object {
     runs: [
       {
         tool: { driver: { name: 'prism', version, rules: rules.map((id) => ({ id })) } },
+        invocations: [{ executionSuccessful: true, toolExecutionNotifications: gates.flatMap(skippedNote) }],
         columnKind: 'unicodeCodePoints',
         results: found.map(({ finding, level }) => ({
           ruleId: finding.rule,
@@ -26,6 +27,11 @@ export function toSarif({ files, gates }: Checked, version: string): object {
       },
     ],
   };
+}
+
+/** What wasn't looked at: neither passed nor found wanting. */
+function skippedNote({ gate, reason }: CheckedGate): readonly object[] {
+  return reason === null ? [] : [{ level: 'note', message: { text: `The ${gate} gate was skipped: ${reason}.` } }];
 }
 
 function locationOf({ line, column }: Finding, path: string, text: string | null): object {

@@ -56,10 +56,11 @@ export const upcasters: Upcasters = {
   AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   GateFailed: [withoutNodes],
-  GatePassed: [(data) => ({ ...data, findings: [] })],
+  GatePassed: [(data) => ({ ...data, findings: [] }), (data) => ({ ...data, behaviour: null })],
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty, withoutHeldOut],
   ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
+  SourceCompared: [(data) => ({ ...data, behavingAlike: [] })],
   /** Policies from before reruns asked for none. */
   PolicyActivated: [
     ({ policy, ...data }) => ({

@@ -3,7 +3,7 @@ import { aboutTokens } from '../domain/about-tokens.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { InstantiationReport, InstantiationRequest } from '../domain/ports/instantiator.ts';
 import { textLimit } from '../domain/submission/events.ts';
-import { countSchema } from '../domain/values.ts';
+import { countSchema, digestSchema } from '../domain/values.ts';
 import { forcedSeed } from './run-spec.ts';
 
 /** The lines that a container is asked and answers in that builds a model once (PROTOCOL.md §12). */
@@ -16,7 +16,7 @@ const microNats = countSchema;
 const reportSchema = z
   .strictObject({
     schema: z.literal('prism_instantiation.v1'),
-    stage: z.enum(['import', 'build', 'forward', 'training', 'probes', 'done']),
+    stage: z.enum(['import', 'build', 'forward', 'training', 'probes', 'behaviour', 'done']),
     failure: z
       .strictObject({
         kind: z.enum(['exception', 'contract', 'time', 'memory']),
@@ -43,6 +43,7 @@ const reportSchema = z
         }),
       )
       .max(8),
+    behaviour: digestSchema.nullable(),
     cpuSeconds: z.number().nonnegative(),
     peakRssBytes: countSchema,
   })

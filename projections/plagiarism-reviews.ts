@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { type Likeness, likenessSchema, submissionStreamPrefix } from '../domain/submission/events.ts';
+import {
+  type BehavingAlike,
+  behavingAlikeSchema,
+  type Likeness,
+  likenessSchema,
+  submissionStreamPrefix,
+} from '../domain/submission/events.ts';
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
@@ -23,6 +29,7 @@ function createSql(name: TableNames): string {
     compared INTEGER NOT NULL,
     likenesses TEXT NOT NULL,
     copies TEXT NOT NULL,
+    behaving_alike TEXT NOT NULL,
     policy_version INTEGER NOT NULL,
     PRIMARY KEY (submission_id, position)
   ) STRICT, WITHOUT ROWID;
@@ -35,26 +42,27 @@ function createSql(name: TableNames): string {
 }
 
 function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
-  const insert = db.prepare(`INSERT INTO ${name(reviews)} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insert = db.prepare(`INSERT INTO ${name(reviews)} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const insertNamed = db.prepare(`INSERT OR IGNORE INTO ${name(named)} VALUES (?, ?, ?)`);
   return (projected) => {
     const event = submissionEventOf(projected);
     if (event?.type !== 'SourceCompared') return;
     const { position, recordedAt } = projected;
     const { verdict, gateVersion, sketchVersion, examples, asOfPosition, compared, policyVersion } = event.data;
-    const { likenesses, copies } = event.data;
+    const { likenesses, copies, behavingAlike } = event.data;
     const id = submissionIdOf(projected.stream);
     insert.run(
       ...[id, position, recordedAt, verdict, gateVersion, sketchVersion, examples, asOfPosition, compared],
-      ...[JSON.stringify(likenesses), JSON.stringify(copies), policyVersion],
+      ...[JSON.stringify(likenesses), JSON.stringify(copies), JSON.stringify(behavingAlike), policyVersion],
     );
-    for (const { submissionId } of [...likenesses, ...copies]) insertNamed.run(submissionId, position, id);
+    for (const { submissionId } of [...likenesses, ...copies, ...behavingAlike])
+      insertNamed.run(submissionId, position, id);
   };
 }
 
 export const plagiarismReviewsProjection: Projection = {
   name: reviews,
-  schema: 1,
+  schema: 2,
   streams: [submissionStreamPrefix],
   tables: [reviews, named],
   createSql,
@@ -74,6 +82,7 @@ export type PlagiarismReviewView = {
   readonly compared: number;
   readonly likenesses: readonly Likeness[];
   readonly copies: readonly Likeness[];
+  readonly behavingAlike: readonly BehavingAlike[];
   readonly policyVersion: number;
 };
 
@@ -84,17 +93,19 @@ export type PlagiarismReviewQueries = {
   naming(submissionId: string, limit: number): readonly PlagiarismReviewView[];
 };
 
-type Row = Omit<PlagiarismReviewView, 'likenesses' | 'copies'> & {
+type Row = Omit<PlagiarismReviewView, 'likenesses' | 'copies' | 'behavingAlike'> & {
   readonly likenesses: string;
   readonly copies: string;
+  readonly behavingAlike: string;
 };
 
 const likenessesSchema = z.array(likenessSchema);
+const behavingAlikeListSchema = z.array(behavingAlikeSchema);
 
 export function plagiarismReviewQueries(db: ProjectionDatabase): PlagiarismReviewQueries {
   const columns = `r.submission_id AS submissionId, r.position, compared_at AS comparedAt, verdict, gate_version AS gateVersion,
     sketch_version AS sketchVersion, examples, as_of_position AS asOfPosition, compared, likenesses, copies,
-    policy_version AS policyVersion`;
+    behaving_alike AS behavingAlike, policy_version AS policyVersion`;
   const read = liveReader(db, plagiarismReviewsProjection, (name) => ({
     ofSubmission: db.prepare<[string], Row>(
       `SELECT ${columns} FROM ${name(reviews)} r WHERE submission_id = ? ORDER BY r.position DESC`,
@@ -111,7 +122,8 @@ export function plagiarismReviewQueries(db: ProjectionDatabase): PlagiarismRevie
   };
 }
 
-function toView({ likenesses, copies, ...row }: Row): PlagiarismReviewView {
+function toView({ likenesses, copies, behavingAlike, ...row }: Row): PlagiarismReviewView {
   const parse = (stored: string) => likenessesSchema.parse(JSON.parse(stored));
-  return { ...row, likenesses: parse(likenesses), copies: parse(copies) };
+  const alike = behavingAlikeListSchema.parse(JSON.parse(behavingAlike));
+  return { ...row, likenesses: parse(likenesses), copies: parse(copies), behavingAlike: alike };
 }

@@ -12,8 +12,9 @@ import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 const works = 'source_index';
 const keys = 'source_index_keys';
 
-/** Of a key that very many works have, the earliest are looked at: it tells little of any of them. */
+/** Of a key or a behaviour that very many works have, the earliest are looked at: it tells little of any of them. */
 const worksOfKey = 32;
+const worksOfBehaviour = 8;
 
 function createSql(name: TableNames): string {
   return `
@@ -24,10 +25,12 @@ function createSql(name: TableNames): string {
     kind TEXT,
     architecture_fingerprint TEXT,
     training_fingerprint TEXT,
+    behaviour TEXT,
     sketch_version TEXT,
     shingles TEXT,
     keys TEXT
   ) STRICT;
+  CREATE INDEX ${name(works)}_by_behaviour ON ${name(works)} (behaviour, received_position) WHERE behaviour IS NOT NULL;
   CREATE TABLE ${name(keys)} (
     key INTEGER NOT NULL,
     received_position INTEGER NOT NULL,
@@ -40,6 +43,7 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
   const resolve = db.prepare(
     `UPDATE ${name(works)} SET kind = ?, architecture_fingerprint = ?, training_fingerprint = ? WHERE submission_id = ?`,
   );
+  const behave = db.prepare(`UPDATE ${name(works)} SET behaviour = ? WHERE submission_id = ?`);
   const sketched = db.prepare<[string], { position: number; keys: string | null }>(
     `SELECT received_position AS position, keys FROM ${name(works)} WHERE submission_id = ?`,
   );
@@ -76,6 +80,9 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
         resolve.run(kind, architecture.fingerprint, training.fingerprint, id);
         break;
       }
+      case 'GatePassed':
+        if (event.data.behaviour !== null) behave.run(event.data.behaviour, id);
+        break;
       case 'SourceSketched':
         putIn(id, event.data);
         break;
@@ -94,7 +101,7 @@ function parsedKeys(listed: string | null): readonly number[] {
 
 export const sourceIndexProjection: Projection = {
   name: works,
-  schema: 1,
+  schema: 2,
   streams: [submissionStreamPrefix],
   tables: [works, keys],
   createSql,
@@ -105,7 +112,7 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
   const read = liveReader(db, sourceIndexProjection, (name) => {
     const columns = `submission_id AS submissionId, hotkey, received_position AS receivedPosition, kind,
       architecture_fingerprint AS architectureFingerprint, training_fingerprint AS trainingFingerprint,
-      sketch_version AS sketchVersion, shingles`;
+      behaviour, sketch_version AS sketchVersion, shingles`;
     const isWhole = 'kind IS NOT NULL AND sketch_version IS NOT NULL';
     return {
       own: db.prepare<[string], IndexedWork & { readonly keys: string | null }>(
@@ -119,16 +126,25 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
           `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ?`,
         )
         .pluck(),
+      behaving: db
+        .prepare<[string, number, number], number>(
+          `SELECT received_position FROM ${name(works)} WHERE behaviour = ? AND received_position <> ? AND ${isWhole}
+           ORDER BY received_position LIMIT ?`,
+        )
+        .pluck(),
     };
   });
   return {
     lookUp: (submissionId, limit) =>
-      read(({ own, at, withKey }, asOfPosition): LookUp => {
+      read(({ own, at, withKey, behaving }, asOfPosition): LookUp => {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
         const ranked = rank(parsedKeys(listed), (key) => withKey.all(key, worksOfKey), asking.receivedPosition);
-        const others = ranked.slice(0, limit).flatMap((position) => at.get(position) ?? []);
+        const { behaviour, receivedPosition } = asking;
+        const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition, worksOfBehaviour);
+        const positions = new Set([...ranked.slice(0, limit), ...alike]);
+        const others = [...positions].flatMap((position) => at.get(position) ?? []);
         return { asOfPosition, own: asking, others };
       }),
   };

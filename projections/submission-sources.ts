@@ -5,7 +5,7 @@ import type { Fold, Projection, TableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
-/** What a submission's source is known by: digests, sizes, paths and the fingerprints of its roles. Never the source. */
+/** What a submission's source is known by: digests, sizes, paths, the fingerprints of its roles and its behaviour. Never the source. */
 const table = 'submission_sources';
 
 function createSql(name: TableNames): string {
@@ -23,11 +23,13 @@ function createSql(name: TableNames): string {
     architecture_paths TEXT,
     architecture_fingerprint TEXT,
     training_paths TEXT,
-    training_fingerprint TEXT
+    training_fingerprint TEXT,
+    behaviour TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ${name(table)}_by_code ON ${name(table)} (code_hash);
   CREATE INDEX ${name(table)}_by_architecture ON ${name(table)} (architecture_fingerprint);
-  CREATE INDEX ${name(table)}_by_training ON ${name(table)} (training_fingerprint);`;
+  CREATE INDEX ${name(table)}_by_training ON ${name(table)} (training_fingerprint);
+  CREATE INDEX ${name(table)}_by_behaviour ON ${name(table)} (behaviour);`;
 }
 
 function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
@@ -39,8 +41,11 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
     `UPDATE ${name(table)} SET kind = ?, architecture_paths = ?, architecture_fingerprint = ?, training_paths = ?,
        training_fingerprint = ? WHERE submission_id = ?`,
   );
+  const behave = db.prepare(`UPDATE ${name(table)} SET behaviour = ? WHERE submission_id = ?`);
   return (projected) => {
     const event = submissionEventOf(projected);
+    if (event?.type === 'GatePassed' && event.data.behaviour !== null)
+      behave.run(event.data.behaviour, submissionIdOf(projected.stream));
     if (event?.type === 'SubmissionReceived') {
       const { submissionId, hotkey, codeHash, bundle, files, contentBytes } = event.data;
       insert.run(submissionId, hotkey, projected.position, codeHash, bundle.sha256, bundle.bytes, files, contentBytes);
@@ -56,7 +61,7 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
 
 export const submissionSourcesProjection: Projection = {
   name: table,
-  schema: 1,
+  schema: 2,
   streams: [submissionStreamPrefix],
   tables: [table],
   createSql,
@@ -74,20 +79,22 @@ export type SubmissionSource = {
   readonly archiveBytes: number;
   readonly files: number;
   readonly contentBytes: number;
+  /** Digest of what its untrained model answers: a claim. Null until the model was built, and where it says nothing. */
+  readonly behaviour: string | null;
   /** Null until the contract is resolved. */
   readonly roles: { readonly kind: string; readonly architecture: RoleSource; readonly training: RoleSource } | null;
 };
 
 export type SourceQueries = {
   bySubmission(submissionId: string): SubmissionSource | null;
-  /** Other submissions that share the code, or a role's fingerprint, with this one, earliest receipt first. */
+  /** Other submissions that share the code, or a role's fingerprint or its behaviour, with this one, earliest receipt first. */
   sharing(submissionId: string, limit: number): readonly SharedSource[];
 };
 
 export type SharedSource = {
   readonly submissionId: string;
   readonly hotkey: string;
-  readonly shares: 'code' | 'architecture' | 'training';
+  readonly shares: 'code' | 'architecture' | 'training' | 'behaviour';
 };
 
 type Row = Omit<SubmissionSource, 'roles'> & {
@@ -104,7 +111,7 @@ export function sourceQueries(db: ProjectionDatabase): SourceQueries {
   const read = liveReader(db, submissionSourcesProjection, (name) => ({
     bySubmission: db.prepare<[string], Row>(
       `SELECT submission_id AS submissionId, hotkey, code_hash AS codeHash, archive_sha256 AS archiveSha256,
-         archive_bytes AS archiveBytes, files, content_bytes AS contentBytes, kind,
+         archive_bytes AS archiveBytes, files, content_bytes AS contentBytes, behaviour, kind,
          architecture_paths AS architecturePaths, architecture_fingerprint AS architectureFingerprint,
          training_paths AS trainingPaths, training_fingerprint AS trainingFingerprint
        FROM ${name(table)} WHERE submission_id = ?`,
@@ -116,7 +123,9 @@ export function sourceQueries(db: ProjectionDatabase): SourceQueries {
          UNION ALL SELECT s.submission_id, s.hotkey, s.received_position, 'architecture'
            FROM own JOIN ${name(table)} s ON s.architecture_fingerprint = own.architecture_fingerprint
          UNION ALL SELECT s.submission_id, s.hotkey, s.received_position, 'training'
-           FROM own JOIN ${name(table)} s ON s.training_fingerprint = own.training_fingerprint)
+           FROM own JOIN ${name(table)} s ON s.training_fingerprint = own.training_fingerprint
+         UNION ALL SELECT s.submission_id, s.hotkey, s.received_position, 'behaviour'
+           FROM own JOIN ${name(table)} s ON s.behaviour = own.behaviour)
        SELECT submission_id AS submissionId, hotkey, shares FROM shared WHERE submission_id IS NOT @id
        ORDER BY received_position, shares LIMIT @limit`,
     ),

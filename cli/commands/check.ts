@@ -6,8 +6,9 @@ import type { Finding } from '../../domain/submission/events.ts';
 import { inspectorProcess } from '../../executor/inspector-process.ts';
 import { rememberingInspector } from '../../gates/read-modules.ts';
 import { programVersion } from '../../main.ts';
-import { type Checked, type CheckedGate, checkBundle } from '../check-bundle.ts';
+import { type Checked, type CheckedGate, type CheckedModel, checkBundle } from '../check-bundle.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
+import { localModels } from '../local-models.ts';
 import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
 import { toSarif } from '../sarif.ts';
@@ -16,29 +17,52 @@ import { sourceExcerpt } from '../source-excerpt.ts';
 /** The evaluator image's. Another one may read a source differently. */
 const pythonVersion = '3.11';
 
-export type CheckOptions = { readonly python: string | undefined; readonly sarif: boolean };
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
+export type CheckOptions = {
+  readonly python: string | undefined;
+  readonly sarif: boolean;
+  /** False: the model isn't built. */
+  readonly model: boolean;
+};
 
 /** Holds a bundle against the gates on this machine. 0 where it would pass them, 1 where it wouldn't. */
-export async function check(path: string, policy: Policy, options: CheckOptions, output: Output): Promise<number> {
+export async function check(
+  path: string,
+  policy: Policy,
+  options: CheckOptions,
+  output: Output,
+  models = localModels,
+): Promise<number> {
   const python = findPython(options.python);
   if (python.version !== pythonVersion)
     output.note(
       `${python.command} is ${python.version}, the evaluator's is ${pythonVersion}: it may read a source differently.`,
     );
-  const process = inspectorProcess({ python: python.command, runnerFolder: join(packageRoot, 'gpu-runner') });
+  const inspector = inspectorProcess({ python: python.command, runnerFolder: join(packageRoot, 'gpu-runner') });
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort(new CommandError(exitCodes.interrupted, 'interrupted'));
+  for (const signal of signals) process.once(signal, interrupt);
   try {
-    const checked = await checkBundle(path, policy, rememberingInspector(process, 1));
+    const checked = await checkBundle(path, policy, {
+      inspector: rememberingInspector(inspector, 1),
+      models: options.model ? models : async () => ({ missing: 'left out by --no-model' }),
+      signal: interrupted.signal,
+    });
+    interrupted.signal.throwIfAborted();
     if (options.sarif)
       output.result(toSarif(checked, programVersion()), () =>
         JSON.stringify(toSarif(checked, programVersion()), null, 2),
       );
-    else output.result({ path, gates: checked.gates }, () => report(checked));
+    else output.result({ path, gates: checked.gates, model: checked.model }, () => report(checked));
     return checked.gates.some(({ verdict }) => verdict === 'failed') ? exitCodes.negative : exitCodes.ok;
   } catch (cause) {
+    interrupted.signal.throwIfAborted();
     if (!(cause instanceof InspectorUnavailableError)) throw cause;
     throw Object.assign(new CommandError(exitCodes.usage, `The bundle can't be parsed: ${cause.message}`), { cause });
   } finally {
-    await process.close();
+    for (const signal of signals) process.off(signal, interrupt);
+    await inspector.close();
   }
 }
 
@@ -56,24 +80,40 @@ function findPython(given: string | undefined): { readonly command: string; read
   );
 }
 
-function report({ files, gates }: Checked): string {
+function report({ files, gates, model }: Checked): string {
   const findings = gates.flatMap((gate) =>
     gate.findings.map((finding) => describe(finding, sourceExcerpt(files, finding))),
   );
-  return [...gates.map(line), ...findings.map((text) => `\n${text}`)].join('\n');
+  return [
+    ...gates.map(line),
+    ...(model === null ? [] : modelLines(model)),
+    ...findings.map((text) => `\n${text}`),
+  ].join('\n');
 }
 
 const inWords = {
   passed: 'passed',
   flagged: 'passed, flagged',
   failed: 'failed',
-  skipped: 'off',
+  skipped: 'skipped',
   notRun: 'not run',
 } as const;
 
-function line({ gate, version, verdict, findings }: CheckedGate): string {
+function line({ gate, version, verdict, reason, findings }: CheckedGate): string {
+  const why = reason === null ? '' : `: ${reason}`;
   const count = findings.length === 0 ? '' : ` (${findings.length} ${findings.length === 1 ? 'finding' : 'findings'})`;
-  return `${gate.padEnd(12)} ${(version ?? '').padEnd(14)} ${inWords[verdict]}${count}`;
+  return `${gate.padEnd(12)} ${(version ?? '').padEnd(14)} ${inWords[verdict]}${why}${count}`;
+}
+
+/** How large the model is, and how far a core of this machine would get with it. */
+function modelLines({ parameters, buffers, throughput }: CheckedModel): readonly string[] {
+  const size = `${parameters.toLocaleString('en-US')} parameters, ${buffers.toLocaleString('en-US')} elements of buffers`;
+  if (throughput === null) return [`\nThe model: ${size}`];
+  const rate = Math.round(throughput.tokensPerSecond).toLocaleString('en-US');
+  const share = `${(throughput.coveredShare * 100).toFixed(1)} %`;
+  return [
+    `\nThe model: ${size}; ${rate} tokens/s in a forward on one core, at which training covers ${share} of the stream`,
+  ];
 }
 
 function describe({ rule, path, line: at, column, explanation }: Finding, excerpt: string | null): string {

@@ -7,7 +7,7 @@ import { deriveId } from '../../domain/ids.ts';
 import { shownUrl } from '../../storage/storage-url.ts';
 import { leaderboardAnswer, type SubmissionAnswer, weightsAnswer } from '../answers.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { gateTimes } from '../gate-times.ts';
+import { describeGates, type GateTime, gateTimes } from '../gate-times.ts';
 import { withLocalService } from '../local-service.ts';
 import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
@@ -84,18 +84,13 @@ async function scoreExamples(client: ServiceClient, config: Config, output: Outp
       const submission = await waitFor(client, id, (changed) =>
         output.note(`${name.padEnd(12)} ${describeSubmission(changed)}`),
       );
-      return { name, ends, submission };
+      return { name, ends, submission, gates: await gateTimes(client, submission.id) };
     }),
   );
   const board = await client.get('/v1/leaderboard', leaderboardAnswer);
   const answer = await client.get('/internal/v1/get_weights', weightsAnswer, { 'x-platform-challenge-slug': 'prism' });
   if (output.isJson) {
-    const submissions = await Promise.all(
-      settled.map(async ({ name, submission }) => ({
-        ...summaryOf(name, submission),
-        gates: await gateTimes(client, submission.id),
-      })),
-    );
+    const submissions = settled.map(({ name, submission, gates }) => ({ ...summaryOf(name, submission), gates }));
     output.result({ submissions, weights: answer.weights, leaderboard: board.entries }, () => '');
   } else {
     await tellPeople(client, settled, config, output);
@@ -124,15 +119,23 @@ function summaryOf(name: string, submission: SubmissionAnswer) {
   };
 }
 
+type Settled = {
+  readonly name: string;
+  readonly submission: SubmissionAnswer;
+  readonly gates: readonly GateTime[];
+};
+
 async function tellPeople(
   client: ServiceClient,
-  settled: readonly { readonly name: string; readonly submission: SubmissionAnswer }[],
+  settled: readonly Settled[],
   config: Config,
   output: Output,
 ): Promise<void> {
   const heading = (text: string) => output.result({}, () => `\n${text}`);
   heading('Leaderboard of this epoch');
   await leaderboard(client, {}, output);
+  heading('Gates, and how long each took, waiting included');
+  for (const { name, gates } of settled) output.result({}, () => `${name.padEnd(12)} ${describeGates(gates)}`);
   heading('What ended badly, and why');
   for (const { name, submission } of settled) {
     if (submission.status !== 'completed') output.result({}, () => `${name}: ${describeSubmission(submission)}`);

@@ -21,7 +21,7 @@ export type ModelProbe = {
 /** What the process that built the model says about it (gpu-runner/PROTOCOL.md §12). Submitted code ran in it: all of it is a claim. */
 export type InstantiationReport = {
   /** Where it ended; `done` where nothing was left out. */
-  readonly stage: 'import' | 'build' | 'forward' | 'training' | 'probes' | 'done';
+  readonly stage: 'import' | 'build' | 'forward' | 'training' | 'probes' | 'behaviour' | 'done';
   readonly failure: {
     readonly kind: 'exception' | 'contract' | 'time' | 'memory';
     /** `file:line` in the bundle. */
@@ -39,6 +39,8 @@ export type InstantiationReport = {
     readonly dtype: string | null;
   } | null;
   readonly probes: readonly ModelProbe[];
+  /** Digest of what a model built under a public seed answers to public tokens; null where that says nothing, or didn't come about. */
+  readonly behaviour: string | null;
   readonly cpuSeconds: number;
   readonly peakRssBytes: number;
 };

@@ -8,6 +8,8 @@ export type IndexedWork = {
   /** Digests over the canonical source of the roles. */
   readonly architectureFingerprint: string;
   readonly trainingFingerprint: string;
+  /** Digest of what its untrained model answers; null where nobody knows. */
+  readonly behaviour: string | null;
   readonly sketchVersion: string;
   /** Digest of the blob that holds its sets of shingles. */
   readonly shingles: string;
@@ -18,12 +20,12 @@ export type LookUp = {
   readonly asOfPosition: number;
   /** The asking work itself; null where its sketch hasn't been projected yet. */
   readonly own: IndexedWork | null;
-  /** Other works that share keys with it, the one with the rarest keys in common first. */
+  /** Other works that share keys with it, the one with the rarest keys in common first, then the earliest that behave alike. */
   readonly others: readonly IndexedWork[];
 };
 
 /**
- * Finds works by the keys of their sketches. The cost of a look-up depends on the number of keys and on `limit`, not on how many works there
- * are. Rejected works aren't in it.
+ * Finds works by the keys of their sketches. The cost of a look-up depends on the number of keys and on `limit`, which is for those that share
+ * keys, not on how many works there are. Rejected works aren't in it.
  */
 export type SourceIndex = { lookUp(submissionId: string, limit: number): LookUp };

@@ -16,7 +16,7 @@ import type {
 
 /**
  * What a gate came to. `deferred` is our outage: the gate stays due. `held` leaves the answer to an operator, and is for gates that are
- * a source of holds. `review`: of the LLM gate alone, where a model was asked. `sketched` and `comparison`: of the duplicate gate alone, which
+ * a source of holds. `behaviour`: of the parameters gate alone. `review`: of the LLM gate alone, where a model was asked. `sketched` and `comparison`: of the duplicate gate alone, which
  * is asked again once the sketch is in the index.
  */
 export type GateResult =
@@ -28,6 +28,7 @@ export type GateResult =
       readonly evidence: BlobReference | null;
       /** What policy only flags. */
       readonly findings?: readonly Finding[];
+      readonly behaviour?: string | null;
       readonly review?: Review;
       readonly comparison?: Comparison;
     }

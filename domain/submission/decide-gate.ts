@@ -37,7 +37,9 @@ function eventsOf(state: AtGate, command: RecordGate): Decision<SubmissionEvent>
   const verdict = verdictEvents(state, command);
   const review = 'review' in result ? result.review : undefined;
   const comparison = 'comparison' in result ? result.comparison : undefined;
+  const behaviour = 'behaviour' in result ? (result.behaviour ?? null) : null;
   if (isRejection(verdict)) return verdict;
+  if (behaviour !== null && gate !== 'parameters') return refuse('notDue', 'Only the parameters gate sees a model.');
   if (review !== undefined && gate !== 'llm') return refuse('notDue', 'Only the LLM gate asks a reviewer.');
   if (comparison !== undefined && gate !== 'duplicate') {
     return refuse('notDue', 'Only the duplicate gate compares sources.');
@@ -87,8 +89,9 @@ function verdictEvents(state: AtGate, { gate, result, policyVersion }: RecordGat
   }
 }
 
-function passed({ gateVersion, evidence, findings = [] }: Extract<RecordGate['result'], { kind: 'passed' }>) {
-  return { gateVersion, evidence, findings: findings.slice(0, findingsLimit).map(shortened) };
+function passed(result: Extract<RecordGate['result'], { kind: 'passed' }>) {
+  const { gateVersion, evidence, findings = [], behaviour = null } = result;
+  return { gateVersion, evidence, findings: findings.slice(0, findingsLimit).map(shortened), behaviour };
 }
 
 /** Where a gate leaves the answer to an operator: a release goes on behind it, an expiry asks it again. */

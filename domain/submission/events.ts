@@ -107,6 +107,10 @@ export const likenessSchema = z.strictObject({
 });
 export type Likeness = z.infer<typeof likenessSchema>;
 
+/** Another hotkey's work whose untrained model answers the same. */
+export const behavingAlikeSchema = likenessSchema.pick({ submissionId: true, received: true });
+export type BehavingAlike = z.infer<typeof behavingAlikeSchema>;
+
 /** What a work was compared with, and what that came to. */
 export const comparisonSchema = z.strictObject({
   gateVersion: z.string(),
@@ -122,6 +126,8 @@ export const comparisonSchema = z.strictObject({
   likenesses: z.array(likenessSchema),
   /** Works that were received later, judged before, and are copies of this one. */
   copies: z.array(likenessSchema),
+  /** A hint, and never a reason to reject. */
+  behavingAlike: z.array(behavingAlikeSchema),
 });
 export type Comparison = z.infer<typeof comparisonSchema>;
 
@@ -293,6 +299,8 @@ const dataSchemas = {
     /** What a gate saw that policy only flags. */
     findings: z.array(findingSchema).max(findingsLimit),
     evidence: blobReferenceSchema.nullable(),
+    /** Of the parameters gate alone: digest of what the model, built under a public seed, answers to public tokens. A claim. */
+    behaviour: digestSchema.nullable(),
     policyVersion: policyVersionSchema,
   }),
   GateFailed: z.strictObject({

@@ -7,6 +7,7 @@ import type { IndexedWork, SourceIndex } from '../../domain/ports/source-index.t
 import type { Comparison, Finding, Sketch } from '../../domain/submission/events.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { readModules } from '../read-modules.ts';
+import { behavingAlike, behaviourFindings } from './behaving.ts';
 import type { Examples } from './examples.ts';
 import { judgeLikeness } from './judge.ts';
 import { type ComparedWork, comparedWork } from './likeness.ts';
@@ -15,7 +16,7 @@ import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
 import { sketchKeys, sketchVersion } from './sketch.ts';
 
 /** Changes whenever the gate may judge the same works differently; recorded with every verdict. */
-export const duplicateGateVersion = 'duplicate/1';
+export const duplicateGateVersion = 'duplicate/2';
 
 /** So many works are compared by their whole sets. */
 const mostCompared = 16;
@@ -39,6 +40,7 @@ export type DuplicateGateAnswer =
   | {
       readonly kind: 'passed';
       readonly gateVersion: string;
+      readonly findings: readonly Finding[];
       readonly evidence: null;
       readonly comparison: Comparison;
     }
@@ -91,13 +93,15 @@ async function compare(
   const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs, shipped)));
   if (asking === undefined) throw new SourceIndexBehindError(`the sets of ${submissionId} are missing`);
   const { verdict, findings, doubt, likenesses, copies } = judgeLikeness(asking, compared, shipped, thresholds);
+  const alike = behavingAlike(asking, compared);
   const comparison = {
     ...{ gateVersion: duplicateGateVersion, sketchVersion, examples: shipped.digest, asOfPosition },
     ...{ compared: compared.length, verdict, likenesses: [...likenesses], copies: [...copies] },
+    behavingAlike: [...alike],
   };
   if (verdict === 'held') return { kind: verdict, reason: doubt ?? '', comparison };
-  if (verdict === 'passed') return { kind: verdict, gateVersion: duplicateGateVersion, evidence: null, comparison };
-  return { kind: verdict, gateVersion: duplicateGateVersion, findings, evidence: null, comparison };
+  const shown = verdict === 'passed' ? behaviourFindings(alike) : findings;
+  return { kind: verdict, gateVersion: duplicateGateVersion, findings: shown, evidence: null, comparison };
 }
 
 async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples: Examples): Promise<ComparedWork> {

@@ -9,7 +9,7 @@ export type ComparedWork = IndexedWork & {
 };
 
 /** Fewer shingles than this in both together say nothing of who wrote them; an equal source says it whatever its size. */
-const leastInBoth = 32;
+export const leastInBoth = 32;
 /** To be contained in a larger work means something from here on. */
 const leastContained = 128;
 

@@ -57,6 +57,7 @@ const stages = {
   forward: 'the first forward',
   training: 'the first forward, in the shape that the training loop asks for',
   probes: 'a further forward',
+  behaviour: 'its life under a public seed',
   done: 'the end',
 } as const;
 

@@ -1,5 +1,5 @@
 /** Changes whenever the parameters gate may judge the same report differently; recorded with every verdict. */
-export const parametersGateVersion = 'parameters/1';
+export const parametersGateVersion = 'parameters/2';
 
 export const rules = {
   cap: 'prism:parameters-cap',

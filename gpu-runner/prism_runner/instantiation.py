@@ -1,21 +1,23 @@
 """Builds a bundle's model and asks it about random tokens, once, with nothing around it to steal (PROTOCOL.md §12).
 
 Steps, in this order: read the question, unpack the bundle, put fd 0 and 1 out of reach, force determinism, say ready,
-set the limits, import the architecture, build the model, run its first forward, probe it, report. Submitted code runs
-only after `ready`.
+set the limits, import the architecture, build the model, run its first forward, probe it, import and build it once more
+under a public seed for the digest of its behaviour, report. Submitted code runs only after `ready`.
 """
 
 import base64
 import contextlib
 import os
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 import torch
 from torch.nn import Module
 
-from prism_runner import determinism
+from prism_runner import behaviour, determinism
 from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import ChannelClosed
 from prism_runner.contestant import LARGEST, Hello, Places, open_scripts, unpack
@@ -24,7 +26,7 @@ from prism_runner.fields import Fields, choice, integer, nested, parse_object, t
 from prism_runner.instantiation_report import Report
 from prism_runner.prediction import ModelState
 from prism_runner.probes import probe, random_tokens
-from prism_runner.submitted import last_words, load_symbol, where_in
+from prism_runner.submitted import forget, last_words, load_symbol, where_in
 from prism_runner.tokenizers import VOCAB
 from prism_runner.work_limits import TimeUp, Watch, limit_cpu, limit_memory, open_reserve
 
@@ -127,24 +129,47 @@ class Look:
         self._source = torch.Generator().manual_seed(integer(hello.context, "seed", 0, 2**31 - 1))
 
     def run(self) -> None:
-        """Import, build, first forward, probes. Raises whatever submitted code does."""
-        tokenizer, device = text(self._hello.context, "tokenizer"), text(self._hello.context, "device")
-        witness = Witness(NoLine(), [], Terms(LARGEST, device, tokenizer, self._vocab))
-        ctx = open_scripts(self._places, self._hello, self._root, witness)
+        """Import, build, first forward, probes, behaviour. Raises whatever submitted code does up to the probes."""
+        shape = self._probed()
+        if shape is None:
+            return
+        self._report.stage = "behaviour"
+        try:
+            self._report.behaviour = self._behaviour(shape)
+        except BaseException as error:  # a second life proves nothing against the first
+            print(f"no behaviour: {last_words(error)}", file=sys.stderr)
+        self._report.stage = "done"
+
+    def _probed(self) -> tuple[int, int] | None:
+        """The shape that the model was asked in and probed; None where it went wrong before."""
+        ctx = self._opened(self._hello)
         self._report.stage = "build"
         model = ctx.build_model()
         if self._report.weigh(model) > ctx.max_params:
-            return
+            return None
         self._report.stage = "forward"
         model, shape = self._first_forward(ctx, model)
         if shape is None:
-            return
+            return None
         self._report.stage = "probes"
         self._watch.next_phase(self._cpu_seconds)
         for _ in range(PROBES):
             tokens = random_tokens(shape, self._vocab, self._source)
             self._report.probes.append(probe(model, tokens, self._vocab, self._source).as_json())
-        self._report.stage = "done"
+        return shape
+
+    def _behaviour(self, shape: tuple[int, int]) -> str | None:
+        """The digest of a model that was made with no seed of a run's, from the import on."""
+        forget(self._root)
+        determinism.reseed(behaviour.SEED)
+        ctx = self._opened(replace(self._hello, context={**self._hello.context, "seed": behaviour.SEED}))
+        return behaviour.fingerprint(ctx.build_model(), shape, self._vocab)
+
+    def _opened(self, hello: Hello) -> PrismContext:
+        """The architecture's ctx, after its import."""
+        tokenizer, device = text(hello.context, "tokenizer"), text(hello.context, "device")
+        witness = Witness(NoLine(), [], Terms(LARGEST, device, tokenizer, self._vocab))
+        return open_scripts(self._places, hello, self._root, witness)
 
     def _first_forward(self, ctx: PrismContext, model: Module) -> tuple[Module, tuple[int, int] | None]:
         """The model that was asked, and about what; None where its size or its answer is wrong.

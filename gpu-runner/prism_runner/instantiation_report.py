@@ -38,6 +38,7 @@ class Report:
             "output": None,
         }
         self.probes: list[dict[str, object]] = []
+        self.behaviour: str | None = None
 
     def fail(self, kind: str, where: str | None, message: str) -> None:
         """What went wrong, and where in the bundle."""
@@ -72,7 +73,8 @@ class Report:
             "cpuSeconds": round(time.process_time(), 3),
             "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
-        facts = {"schema": SCHEMA, "stage": self.stage, **self._facts, "probes": self.probes, **usage}
+        found = {**self._facts, "probes": self.probes, "behaviour": self.behaviour}
+        facts = {"schema": SCHEMA, "stage": self.stage, **found, **usage}
         os.write(self._answers, json.dumps(facts).encode() + b"\n")
         os._exit(0)
 

@@ -50,6 +50,14 @@ def load_by_path(name: str, path: Path) -> ModuleType:
     return module
 
 
+def forget(root: Path) -> None:
+    """Drop what was imported from the bundle, so that the next import executes it anew."""
+    inside = str(root) + "/"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(inside):
+            del sys.modules[name]
+
+
 def where_in(root: Path, error: BaseException) -> str | None:
     """`file:line` of the innermost line of the bundle in the error's traceback; None when it has none."""
     inside = str(root) + "/"

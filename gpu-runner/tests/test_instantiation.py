@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import tempfile
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from attempts import ENVIRONMENT, GRU, PYTHON, TRAIN
+from prism_runner import behaviour
 from prism_runner.bundle import write_canonical
 from prism_runner.probes import cut_rows, probe, random_tokens
 
@@ -88,6 +90,7 @@ def test_an_honest_model_is_counted_and_probed() -> None:
     assert report["asked"] == {"rows": 2, "length": 32, "vocab": 256}
     assert report["output"] == {"type": "Tensor", "shape": [2, 32, 256], "dtype": "float32"}
     assert [(each["repeatMicroNats"], each["lookaheadMicroNats"]) for each in report["probes"]] == [(0, 0), (0, 0)]
+    assert re.fullmatch("[0-9a-f]{64}", report["behaviour"])
     assert report["cpuSeconds"] > 0
     assert report["peakRssBytes"] > 1 << 20
 
@@ -198,6 +201,72 @@ def test_a_loop_that_fails_too_leaves_the_first_failure() -> None:
 def test_an_answer_that_no_referee_takes_is_described(forward: str, output: dict[str, object]) -> None:
     report = report_of(model(forward))
     assert (report["stage"], report["output"], report["failure"]) == ("forward", output, None)
+
+
+def behaviour_of(architecture: str, **more: Any) -> str | None:
+    report = report_of(architecture, **more)
+    assert (report["stage"], report["failure"]) == ("done", None)
+    return None if report["behaviour"] is None else str(report["behaviour"])
+
+
+MIXER = model(
+    "return self.head(torch.tanh(self.mix(self.embed(tokens))))",
+    "self.embed = nn.Embedding(vocab, 16); self.mix = nn.Linear(16, 16); self.head = nn.Linear(16, vocab)",
+)
+
+
+def test_a_model_behaves_the_same_whatever_it_is_called_and_whatever_seed_the_run_has() -> None:
+    renamed = MIXER.replace("Model", "Other").replace("self.mix", "self.blend").replace("tokens", "symbols")
+    assert behaviour_of(MIXER) == behaviour_of(renamed, seed=8) is not None
+    drawn = MIXER.replace("class", "SCALE = torch.randn(1)\nclass", 1).replace("torch.tanh(", "torch.tanh(SCALE * ")
+    assert behaviour_of(drawn, seed=1) == behaviour_of(drawn, seed=2) is not None
+    seeded = MIXER.replace("Model(ctx", "torch.manual_seed(ctx.seed) and Model(ctx")
+    assert behaviour_of(seeded, seed=1) == behaviour_of(MIXER)
+
+
+@pytest.mark.parametrize(
+    ("part", "another"),
+    [("tanh", "relu"), ("nn.Linear(16, 16)", "nn.Linear(16, 16, bias=False)"),
+     ("self.embed = ", "torch.rand(1); self.embed = ")],
+    ids=["another function", "without a bias", "another initialisation"],
+)  # fmt: skip
+def test_another_model_behaves_differently(part: str, another: str) -> None:
+    assert behaviour_of(MIXER) != behaviour_of(MIXER.replace(part, another)) is not None
+
+
+def test_a_head_of_zeros_hides_nothing_of_what_stands_before_it() -> None:
+    silent = MIXER.replace("nn.Linear(16, vocab)", "nn.Linear(16, vocab); nn.init.zeros_(self.head.weight)")
+    silent = silent.replace("self.head.weight)", "self.head.weight); nn.init.zeros_(self.head.bias)")
+    assert behaviour_of(silent) is not None
+    assert behaviour_of(silent) != behaviour_of(silent.replace("tanh", "relu"))
+
+
+def test_a_model_that_answers_all_alike_has_no_behaviour() -> None:
+    assert behaviour_of(model("return torch.ones(*tokens.shape, 256)")) is None
+    assert behaviour_of(model("return torch.full((*tokens.shape, 256), float('nan'))")) is None
+
+
+def test_a_second_life_that_fails_proves_nothing_against_the_first() -> None:
+    once = model("return self.embed(tokens)", before="import sys\nif hasattr(sys, 'been'): sys.exit(1)\nsys.been = 1")
+    report = report_of(once)
+    assert (report["stage"], report["failure"], report["behaviour"]) == ("done", None, None)
+
+
+def test_noise_in_the_last_digits_leaves_the_behaviour_as_it_is() -> None:
+    source = torch.Generator().manual_seed(2)
+    for _ in range(20):
+        logits = torch.randn(2, 32, 256, generator=source)
+        noise = 1e-7 * torch.randn(logits.shape, generator=source)
+        assert behaviour.digest_of(logits) == behaviour.digest_of(logits + noise)
+        assert behaviour.digest_of(logits) == behaviour.digest_of(3 * logits + 1)
+        assert behaviour.digest_of(logits) != behaviour.digest_of(logits.roll(1, 2))
+
+
+def test_the_probe_is_the_same_for_everybody() -> None:
+    assert behaviour.probe_tokens((2, 8), 256).tolist() == [
+        [235, 172, 139, 4, 151, 57, 213, 192],
+        [169, 253, 73, 68, 31, 122, 3, 167],
+    ]
 
 
 def test_what_it_prints_is_no_report() -> None:

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import type { RouterMiddleware } from '@koa/router';
 import type { Blobs } from '../../domain/ports/blobs.ts';
-import type { Likeness } from '../../domain/submission/events.ts';
+import type { BehavingAlike, Likeness } from '../../domain/submission/events.ts';
 import type { LlmReviewQueries, LlmReviewView } from '../../projections/llm-reviews.ts';
 import type { PlagiarismReviewQueries, PlagiarismReviewView } from '../../projections/plagiarism-reviews.ts';
 import type { SourceQueries, SubmissionSource } from '../../projections/submission-sources.ts';
@@ -53,8 +53,8 @@ async function readTranscript(blobs: Pick<Blobs, 'open'>, sha256: string): Promi
   return JSON.parse(await text(await blobs.open(sha256)));
 }
 
-function sourcesBody({ files, contentBytes, archiveBytes, roles }: SubmissionSource) {
-  return { files, content_bytes: contentBytes, archive_bytes: archiveBytes, roles };
+function sourcesBody({ files, contentBytes, archiveBytes, behaviour, roles }: SubmissionSource) {
+  return { files, content_bytes: contentBytes, archive_bytes: archiveBytes, behaviour, roles };
 }
 
 function comparisonBody(comparison: PlagiarismReviewView) {
@@ -67,11 +67,12 @@ function comparisonBody(comparison: PlagiarismReviewView) {
     compared: comparison.compared,
     likenesses: comparison.likenesses.map(likenessBody),
     copies: comparison.copies.map(likenessBody),
+    behaving_alike: comparison.behavingAlike.map(likenessBody),
     policy_version: comparison.policyVersion,
   };
 }
 
-function likenessBody({ submissionId, ...likeness }: Likeness) {
+function likenessBody({ submissionId, ...likeness }: Likeness | BehavingAlike) {
   return { submission_id: submissionId, ...likeness };
 }
 

@@ -5,8 +5,12 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { check } from '../../cli/commands/check.ts';
 import { CommandError } from '../../cli/exit-codes.ts';
+import type { LocalModels } from '../../cli/local-models.ts';
 import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import { type Instantiated, InstantiationUnavailableError } from '../../domain/ports/instantiator.ts';
+import { EngineUnavailableError } from '../../executor/engine-errors.ts';
 import { packFiles } from '../../gates/pack.ts';
+import { report } from '../executor/instantiation-examples.ts';
 import { describeWithInspector } from '../gates/python-inspector.ts';
 import { writeZip } from '../gates/zip-writer.ts';
 import { capturedOutput } from './captured-output.ts';
@@ -22,10 +26,19 @@ const resultSchema = z.looseObject({
     }),
   ),
 });
+const noteSchema = z.looseObject({ message: z.looseObject({ text: z.string() }) });
 const sarifSchema = z.looseObject({
   version: z.literal('2.1.0'),
-  runs: z.array(z.looseObject({ results: z.array(z.looseObject({ ruleId: z.string(), level: z.string() })) })),
+  runs: z.array(
+    z.looseObject({
+      invocations: z.array(z.looseObject({ toolExecutionNotifications: z.array(noteSchema) })),
+      results: z.array(z.looseObject({ ruleId: z.string(), level: z.string() })),
+    }),
+  ),
 });
+const noEngine = async (): Promise<LocalModels> => ({ missing: 'no engine' });
+const building = (instantiated: Instantiated) => async () => ({ instantiate: async () => instantiated });
+const failing = (error: Error) => async () => ({ instantiate: () => Promise.reject(error) });
 
 describeWithInspector('prism check', () => {
   let home: string;
@@ -43,17 +56,66 @@ describeWithInspector('prism check', () => {
     return path;
   }
 
-  async function checked(path: string, draft: PolicyDraft = {}, sarif = false) {
+  async function checked(path: string, draft: PolicyDraft = {}, sarif = false, models = noEngine) {
     const { output, values, lines } = capturedOutput();
-    const exitCode = await check(path, policySchema.parse(draft), { python: undefined, sarif }, output);
+    const options = { python: undefined, sarif, model: true };
+    const exitCode = await check(path, policySchema.parse(draft), options, output, models);
     return { exitCode, value: values[0], text: lines.join('\n') };
   }
   const verdicts = (value: unknown) => resultSchema.parse(value).gates.map(({ gate, verdict }) => `${gate} ${verdict}`);
 
   it('says that a bundle passes', async () => {
-    const { exitCode, value } = await checked('examples/gru');
+    const { exitCode, value } = await checked('examples/gru', {}, false, building({ kind: 'reported', report }));
     expect(exitCode).to.equal(0);
-    expect(verdicts(value)).to.deep.equal(['intake passed', 'contract passed', 'static passed', 'distributed passed']);
+    expect(verdicts(value)).to.deep.equal([
+      ...['intake passed', 'contract passed', 'static passed', 'parameters passed', 'distributed passed'],
+    ]);
+  });
+
+  it('tells how large a model is, and how fast', async () => {
+    const { value, text } = await checked('examples/gru', {}, false, building({ kind: 'reported', report }));
+    expect(value).to.have.nested.property('model.parameters', 43_648);
+    expect(text).to.match(
+      /The model: 43,648 parameters, 10 elements of buffers; 25,600 tokens\/s in a forward on one core/,
+    );
+  });
+
+  it('says what a model fails by, and shows the line', async () => {
+    const failure = { kind: 'exception', where: 'architecture.py:2', message: 'ValueError: no' } as const;
+    const broken = building({ kind: 'reported', report: { ...report, stage: 'build', failure } });
+    const { exitCode, value, text } = await checked(
+      await folder(honest),
+      { gates: { distributed: 'off' } },
+      false,
+      broken,
+    );
+    expect(exitCode).to.equal(1);
+    expect(verdicts(value)).to.include('parameters failed');
+    expect(text).to.include('architecture.py:2: prism:parameters-instantiation').and.include('ValueError: no');
+  });
+
+  const outages: readonly (readonly [string, typeof noEngine, string])[] = [
+    ['there is no engine', noEngine, 'no engine'],
+    ['the engine goes away', failing(new EngineUnavailableError('gone')), 'gone'],
+    ['the container doesn’t come up', failing(new InstantiationUnavailableError('not ready')), 'not ready'],
+  ];
+  for (const [why, models, reason] of outages) {
+    it(`skips the parameters gate, visibly, where ${why}`, async () => {
+      const { exitCode, value, text } = await checked('examples/gru', {}, false, models);
+      expect(exitCode).to.equal(0);
+      expect(verdicts(value)).to.include('parameters skipped');
+      expect(text).to.match(new RegExp(`^parameters +\\S+ +skipped: ${reason}$`, 'm'));
+      const { value: sarif } = await checked('examples/gru', {}, true, models);
+      const [run] = sarifSchema.parse(sarif).runs;
+      expect(run?.invocations[0]?.toolExecutionNotifications.map(({ message }) => message.text)).to.deep.equal([
+        `The parameters gate was skipped: ${reason}.`,
+      ]);
+    });
+  }
+
+  it('makes no excuse for a fault of its own', async () => {
+    const thrown = await checked('examples/gru', {}, false, failing(new Error('a bug'))).catch((error) => error);
+    expect(thrown).to.have.property('message', 'a bug');
   });
 
   it('shows the line of a finding with a mark under what it is about', async () => {
@@ -72,12 +134,16 @@ describeWithInspector('prism check', () => {
     const path = await folder({ ...honest, 'prism.yaml': 'kind: other\n', 'training.py': 'import os\n' });
     const { exitCode, value } = await checked(path);
     expect(exitCode).to.equal(1);
-    expect(verdicts(value)).to.deep.equal(['intake passed', 'contract failed', 'static failed', 'distributed notRun']);
+    expect(verdicts(value)).to.deep.equal([
+      ...['intake passed', 'contract failed', 'static failed', 'parameters notRun', 'distributed notRun'],
+    ]);
   });
 
   it('runs no gate over what can’t be parsed', async () => {
     const { value, text } = await checked(await folder({ ...honest, 'training.py': 'def train(ctx:\n' }));
-    expect(verdicts(value)).to.deep.equal(['intake passed', 'contract failed', 'static notRun', 'distributed notRun']);
+    expect(verdicts(value)).to.deep.equal([
+      ...['intake passed', 'contract failed', 'static notRun', 'parameters notRun', 'distributed notRun'],
+    ]);
     expect(text).to.include('training.py:1:10: prism:contract-python-syntax');
   });
 
@@ -94,12 +160,15 @@ describeWithInspector('prism check', () => {
 
   it('follows the policy: a gate that is off, and one that only flags', async () => {
     const path = await folder({ ...honest, 'training.py': 'import os\n\ndef train(ctx):\n    pass\n' });
-    const { exitCode, value } = await checked(path, { gates: { static: 'off', distributed: 'flag' } });
+    const { exitCode, value } = await checked(path, {
+      gates: { static: 'off', parameters: 'off', distributed: 'flag' },
+    });
     expect(exitCode).to.equal(0);
     expect(verdicts(value)).to.deep.equal([
       'intake passed',
       'contract passed',
       'static skipped',
+      'parameters skipped',
       'distributed flagged',
     ]);
   });
@@ -135,7 +204,9 @@ describeWithInspector('prism check', () => {
 
   it('says what it lacks: a path, a parser', async () => {
     const refusal = async (path: string, python?: string) =>
-      check(path, policySchema.parse({}), { python, sarif: false }, capturedOutput().output).catch((error) => error);
+      check(path, policySchema.parse({}), { python, sarif: false, model: false }, capturedOutput().output).catch(
+        (error) => error,
+      );
     expect(await refusal(join(home, 'nowhere')))
       .to.be.instanceOf(CommandError)
       .and.include({ exitCode: 2 });

@@ -23,8 +23,10 @@ export function startPrism(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): PrismProcess {
+  // All that it has of this process's environment.
+  const machine = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(PATH|DOCKER_.*)$/.test(name)));
   const child = spawn(process.execPath, [prism, ...parameters, '--json'], {
-    env: { PATH: process.env.PATH, PRISM_DATA_DIR: dataDir, PRISM_EXECUTOR: 'off', ...environment },
+    env: { ...machine, PRISM_DATA_DIR: dataDir, PRISM_EXECUTOR: 'off', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return { lines: linesOf(child), kill: (signal) => child.kill(signal), ended: endOf(child) };

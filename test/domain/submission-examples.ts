@@ -218,7 +218,7 @@ export const likeness: Likeness = {
 };
 export const comparison: Comparison = {
   ...{ gateVersion: 'duplicate/1', sketchVersion: 'sketch/1', examples: digest('8'), asOfPosition: 4, compared: 3 },
-  ...{ verdict: 'passed', likenesses: [likeness], copies: [] },
+  ...{ verdict: 'passed', likenesses: [likeness], copies: [], behavingAlike: [] },
 };
 export const compared = fact('SourceCompared', { ...comparison, policyVersion: 1 });
 

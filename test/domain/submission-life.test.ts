@@ -8,7 +8,9 @@ import {
   conclude,
   contract,
   contractResolved,
+  digest,
   finding,
+  gateSkipped,
   instant,
   measurement,
   measuring,
@@ -114,6 +116,11 @@ describe('A submission', () => {
     const pass = { kind: 'passed', gateVersion: 'static-1', evidence: null } as const;
     given(received).when(recordGate('static', pass)).thenRefused('notDue');
     given(received, contractResolved).when(recordGate('static', pass)).thenYields({ type: 'GatePassed' });
+    const seen = { ...pass, behaviour: digest('7') };
+    given(received, contractResolved).when(recordGate('static', seen)).thenRefused('notDue');
+    given(received, contractResolved, gateSkipped('static'))
+      .when(recordGate('parameters', seen))
+      .thenYields({ type: 'GatePassed', data: { gate: 'parameters', behaviour: digest('7') } });
     given(...queued)
       .when(recordGate('static', pass))
       .thenYields();

@@ -3,7 +3,7 @@ import type { EventEnvelope } from '../../domain/event.ts';
 import { newestVersion, toDomainEvent } from '../../domain/event-catalog.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { PolicyEvent } from '../../domain/policy/events.ts';
-import { blob, digest, instant } from './submission-examples.ts';
+import { blob, comparison, digest, instant } from './submission-examples.ts';
 
 function written(type: string, data: JsonObject): EventEnvelope {
   return {
@@ -86,7 +86,15 @@ describe('Events from before the static gate', () => {
       findings: [{ ...found, node: null, excerptHash: null }],
     });
     const passed = { gate: 'static', gateVersion: '1', evidence: null, policyVersion: 1 };
-    expect(toDomainEvent(written('GatePassed', passed)).data).to.deep.equal({ ...passed, findings: [] });
+    expect(toDomainEvent(written('GatePassed', passed)).data).to.deep.equal({
+      ...passed,
+      ...{ findings: [], behaviour: null },
+    });
+  });
+
+  it('read as comparisons of sources alone', () => {
+    const { behavingAlike: _, ...before } = { ...comparison, policyVersion: 1 };
+    expect(toDomainEvent(written('SourceCompared', before)).data).to.deep.equal({ ...before, behavingAlike: [] });
   });
 
   it('read as policies with the gates off and no rule in force', () => {

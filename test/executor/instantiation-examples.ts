@@ -13,6 +13,7 @@ export const report: InstantiationReport = {
     { repeatMicroNats: 0, lookaheadMicroNats: 0, seconds: 0.02 },
     { repeatMicroNats: 0, lookaheadMicroNats: 1, seconds: 0.01 },
   ],
+  behaviour: 'b'.repeat(64),
   cpuSeconds: 1.25,
   peakRssBytes: 300_000_000,
 };

@@ -110,6 +110,24 @@ describeWithEngine('the parameters gate in its container', (real) => {
     });
   }
 
+  it('records how a model behaves: a renamed one the same, another initialisation otherwise', async () => {
+    const { 'architecture.py': architecture = '', 'training.py': training = '' } = await example('gru');
+    const behaviourOf = async (text: string) => {
+      const { result } = await look({ 'architecture.py': text, 'training.py': training });
+      return result.kind === 'passed' ? result.behaviour : result.kind;
+    };
+    const original = await behaviourOf(architecture);
+    expect(original).to.match(/^[0-9a-f]{64}$/);
+    const renamed = architecture.replaceAll('GruModel', 'Renamed').replaceAll('self.gru', 'self.recurrence');
+    expect(renamed).to.not.equal(architecture);
+    expect(await behaviourOf(renamed)).to.equal(original);
+    const drawn = architecture.replace('self.gru =', 'nn.Linear(1, 1)\n        self.gru =');
+    expect(drawn).to.not.equal(architecture);
+    expect(await behaviourOf(drawn))
+      .to.match(/^[0-9a-f]{64}$/)
+      .and.not.equal(original);
+  });
+
   for (const name of ['honest-lane-state', 'honest-dropout', 'honest-experts', 'honest-long-convolution']) {
     it(`passes ${name} without a remark`, async () => {
       expect((await look(await bundleFiles(name))).result).to.deep.include({ kind: 'passed', findings: [] });

@@ -47,7 +47,7 @@ const runNames = ['score', 'rerun', 'heldOut'] as const;
 
 const gateFacts: readonly SubmissionEvent[] = gateNames.flatMap((gate) => [
   gateSkipped(gate),
-  fact('GatePassed', { gate, gateVersion: '1', findings: [], evidence: null, policyVersion: 1 }),
+  fact('GatePassed', { gate, gateVersion: '1', findings: [], evidence: null, behaviour: null, policyVersion: 1 }),
   fact('GateFailed', { gate, gateVersion: '1', findings: [finding], evidence: null, policyVersion: 1 }),
 ]);
 const deferrals: readonly SubmissionEvent[] = gateNames.map((gate) =>

@@ -72,6 +72,27 @@ describe('read models of what operators look at', () => {
       expect(bySubmission('three')).to.equal(null);
     });
 
+    it('know how a model behaves once it was built, and who behaves alike', async () => {
+      const passed = (behaviour: string | null) =>
+        fact('GatePassed', {
+          ...{ gate: 'parameters', gateVersion: '1', findings: [], evidence: null, policyVersion: 1 },
+          behaviour,
+        });
+      const [behaving, silent] = [passed(digest('7')), passed(null)];
+      await given(
+        submissionOf('one', [received, behaving]),
+        submissionOf('two', [received, behaving], { codeHash: digest('3') }),
+        submissionOf('three', [received, silent], { codeHash: digest('4') }),
+      );
+      const { bySubmission, sharing } = sourceQueries(file.db);
+      expect(bySubmission('one')?.behaviour).to.equal(digest('7'));
+      expect(bySubmission('three')?.behaviour).to.equal(null);
+      expect(sharing('two', 10).map(({ submissionId, shares }) => `${submissionId} ${shares}`)).to.deep.equal([
+        'one behaviour',
+      ]);
+      expect(sharing('three', 10)).to.deep.equal([]);
+    });
+
     it('tell who shares code or a role, earliest first', async () => {
       const training = { ...contract.training, fingerprint: digest('1') };
       const other = fact('ContractResolved', { ...contractResolved.data, contract: { ...contract, training } });

@@ -22,6 +22,11 @@ import { type Happened, happen, liveRows, submissionOf, temporaryDatabase } from
 const rejected = fact('SubmissionRejected', { reason: 'withdrawn', gate: null, message: 'withdrawn' });
 const sketchOf = (...keys: readonly string[]) =>
   fact('SourceSketched', { ...sketch, keys: keys.map((key) => key.padStart(12, '0')), policyVersion: 1 });
+const behaving = (character: string) =>
+  fact('GatePassed', {
+    ...{ gate: 'parameters', gateVersion: '1', findings: [], evidence: null, policyVersion: 1 },
+    behaviour: digest(character),
+  });
 
 describe('The index of sources', () => {
   let file: ReturnType<typeof temporaryDatabase>;
@@ -56,6 +61,23 @@ describe('The index of sources', () => {
     expect(found('stranger')).to.deep.equal([]);
   });
 
+  it('finds works that behave alike behind those that share a key, the earliest few', async () => {
+    const many = Array.from({ length: 10 }, (_, index) => work(`work ${index}`, behaving('1'), sketchOf(`a${index}`)));
+    await given(
+      ...many,
+      work('rejected', behaving('2'), sketchOf('8'), rejected),
+      work('alike', behaving('2'), sketchOf('7')),
+      work('sharing', sketchOf('9')),
+      work('both', behaving('2'), sketchOf('9')),
+      work('asking', behaving('2'), sketchOf('9')),
+    );
+    expect(found('asking')).to.deep.equal(['sharing', 'both', 'alike']);
+    expect(found('asking', 1)).to.deep.equal(['sharing', 'alike', 'both']);
+    expect(found('sharing')).to.deep.equal(['both', 'asking']);
+    expect(found('work 9')).to.deep.equal(Array.from({ length: 8 }, (_, index) => `work ${index}`));
+    expect(sourceIndex(file.db).lookUp('asking', 1).own?.behaviour).to.equal(digest('2'));
+  });
+
   it('says what it knows of a work, and as of which position', async () => {
     await given(work('asking', sketchOf('1')));
     expect(sourceIndex(file.db).lookUp('asking', 10)).to.deep.equal({
@@ -63,7 +85,7 @@ describe('The index of sources', () => {
       own: {
         ...{ submissionId: 'asking', hotkey: 'author of asking', receivedPosition: 1, kind: 'full' },
         ...{ architectureFingerprint: digest('c'), trainingFingerprint: digest('c') },
-        ...{ sketchVersion: 'sketch/1', shingles: digest('9') },
+        ...{ behaviour: null, sketchVersion: 'sketch/1', shingles: digest('9') },
       },
       others: [],
     });
@@ -92,17 +114,20 @@ describe('The index of sources', () => {
 
   it('is beside what every comparison came to, for the work and for whoever is named in it', async () => {
     const copies = [{ ...likeness, submissionId: 'copy', received: 'later' as const, exact: true }];
-    const again = fact('SourceCompared', { ...comparison, copies, policyVersion: 1 });
+    const behavingAlike = [{ submissionId: 'twin', received: 'earlier' as const }];
+    const again = fact('SourceCompared', { ...comparison, copies, behavingAlike, policyVersion: 1 });
     await given(work('one', sketchOf('1'), compared, again), work('another', sketchOf('2')));
     const { ofSubmission, naming } = plagiarismReviewQueries(file.db);
     const [newest, oldest] = ofSubmission('one');
-    expect(newest).to.deep.include({ position: 5, copies, policyVersion: 1 });
+    expect(newest).to.deep.include({ position: 5, copies, behavingAlike, policyVersion: 1 });
     expect(oldest).to.deep.equal({
       ...comparison,
       ...{ submissionId: 'one', position: 4, comparedAt: instant(3), policyVersion: 1 },
     });
     expect(naming('another', 10).map(({ position }) => position)).to.deep.equal([5, 4]);
-    expect(naming('copy', 10).map(({ submissionId }) => submissionId)).to.deep.equal(['one']);
+    for (const id of ['copy', 'twin']) {
+      expect(naming(id, 10).map(({ submissionId }) => submissionId)).to.deep.equal(['one']);
+    }
     expect(ofSubmission('another')).to.deep.equal([]);
   });
 });

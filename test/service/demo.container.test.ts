@@ -63,7 +63,14 @@ describeServices('as a demo', (services) => {
     }
     expect(crash).to.deep.include({ attempts: 1, finalScore: null, bitsPerByte: null, recordDigest: null });
     const verdictsOf = (submission: typeof gru) => submission?.gates.map(({ gate, verdict }) => `${gate} ${verdict}`);
-    expect(verdictsOf(gru)).to.include.members(['contract passed', 'static passed', 'distributed passed']);
+    for (const honest of [transformer, gru]) {
+      expect(verdictsOf(honest)).to.deep.equal([
+        ...['contract passed', 'static passed', 'parameters passed', 'distributed passed', 'duplicate passed'],
+        'llm skipped',
+      ]);
+      const seen = honest?.gates.filter(({ verdict }) => verdict === 'passed').map(({ milliseconds }) => milliseconds);
+      expect(seen?.every((milliseconds) => milliseconds > 0)).to.equal(true);
+    }
     expect(verdictsOf(forbidden)).to.deep.equal(['contract passed', 'static failed']);
     expect(forbidden?.gates.at(-1)?.findings).to.deep.equal([
       { rule: 'prism:no-filesystem', path: 'training.py', line: 22 },

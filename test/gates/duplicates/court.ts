@@ -72,7 +72,7 @@ export function court(inspector: Inspector) {
     ask,
     dispose: file.dispose,
     stream: submissionStream,
-    async receive(id: string, hotkey: string, sources: Sources, kind = 'full') {
+    async receive(id: string, hotkey: string, sources: Sources, kind = 'full', behaviour: string | null = null) {
       const manifest = { path: 'prism.yaml', bytes: Buffer.from(`kind: ${kind}\n`) };
       const files = Object.entries(sources).map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
       const bundle = { sha256: id, bytes: 1, keyId: null };
@@ -83,7 +83,11 @@ export function court(inspector: Inspector) {
       await happen(log, [[submissionStream(id), fact('SubmissionReceived', received)]]);
       states.set(id, submissionAggregate.evolve(stateOf(id), fact('SubmissionReceived', { ...received, bundle })));
       const resolved = fact('ContractResolved', { contract: resolution.contract, gateVersion: '1', policyVersion: 1 });
-      await record(id, resolved, gateSkipped('static'), gateSkipped('parameters'), gateSkipped('distributed'));
+      const built = fact('GatePassed', {
+        ...{ gate: 'parameters', gateVersion: '1', findings: [], evidence: null, policyVersion: 1 },
+        behaviour,
+      });
+      await record(id, resolved, gateSkipped('static'), built, gateSkipped('distributed'));
     },
     async sketch(id: string) {
       const answer = await ask(id);

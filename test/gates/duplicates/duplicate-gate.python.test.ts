@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Comparison } from '../../../domain/submission/events.ts';
 import type { DuplicateGateAnswer } from '../../../gates/duplicates/duplicate-gate.ts';
 import { SourceIndexBehindError } from '../../../gates/duplicates/duplicate-gate.ts';
-import { fact } from '../../domain/submission-examples.ts';
+import { digest, fact } from '../../domain/submission-examples.ts';
 import { describeWithInspector } from '../python-inspector.ts';
 import { court, example, honest, rewritten, type Sources } from './court.ts';
 
@@ -61,6 +61,25 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
         explanation: 'Its source is that of submission one, which was received earlier.',
       },
     ]);
+  });
+
+  it('lets a work of another source pass that behaves the same, and hints at whose it behaves like', async () => {
+    await room.receive('one', 'alice', original, 'full', digest('7'));
+    await room.receive('two', 'bob', workOf(second), 'full', digest('7'));
+    await room.receive('three', 'carol', workOf(works[2] ?? second), 'full', digest('6'));
+    for (const id of ['one', 'three']) {
+      expect(await room.judge(id)).to.deep.include({ kind: 'passed', findings: [] });
+    }
+    const answer = await room.judge('two');
+    if (answer.kind !== 'passed') return expect.fail(answer.kind);
+    expect(answer.comparison).to.deep.include({
+      ...{ likenesses: [], copies: [] },
+      behavingAlike: [{ submissionId: 'one', received: 'earlier' }],
+    });
+    expect(answer.findings.map(({ rule }) => rule)).to.deep.equal(['prism:duplicate-behaviour']);
+    expect(answer.findings[0]?.explanation)
+      .to.include('submission one,')
+      .and.not.match(/alice|7{8}/);
   });
 
   const disguises: readonly (readonly string[])[] = [

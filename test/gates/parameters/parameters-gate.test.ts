@@ -48,7 +48,8 @@ describe('The parameters gate', () => {
   it('passes an honest model, and keeps what was seen of it', async () => {
     const { ask, asked, stored } = gate(async () => ({ kind: 'reported', report }));
     expect(await ask(submission, active())).to.deep.equal({
-      ...{ kind: 'passed', gateVersion: 'parameters/1', findings: [], evidence: reference },
+      ...{ kind: 'passed', gateVersion: 'parameters/2', findings: [], evidence: reference },
+      behaviour: report.behaviour,
     });
     expect(asked[0]?.bundle).to.deep.equal(Buffer.from('architecture.py\0' + '1\0a'));
     const [evidence] = stored.map((text) => JSON.parse(text));
