@@ -20,6 +20,7 @@ from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import ChannelClosed
 from prism_runner.contestant import LARGEST, Hello, Places, open_scripts, unpack
 from prism_runner.context import ContractError, PrismBatch, PrismContext, ReferenceTokenizer
+from prism_runner.device import Device, open_device
 from prism_runner.fields import Fields, choice, integer, nested, parse_object, text
 from prism_runner.instantiation_report import Report
 from prism_runner.prediction import ModelState
@@ -69,7 +70,7 @@ class Witness(Adapter):
 
 
 def run(questions: BinaryIO, places: Places) -> int:
-    """Answer the one question of `questions` on what fd 1 was. Raises FieldError or BundleError, before `ready`."""
+    """Answer the one question of `questions` on what fd 1 was. Raises FieldError, BundleError, DeviceMissing before `ready`."""
     question = parse_object(questions.readline(LONGEST_QUESTION))
     hello = hello_of(question)
     limits = nested(question, "limits")
@@ -77,6 +78,7 @@ def run(questions: BinaryIO, places: Places) -> int:
     unpack(places, hello.bundle)
     answers = out_of_reach()
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
+    device = open_device(text(hello.context, "device"))
     report = Report(answers)
     os.write(answers, b'{"event":"ready"}\n')
     root = places.work / "bundle"
@@ -84,7 +86,7 @@ def run(questions: BinaryIO, places: Places) -> int:
     limit_cpu(2 * cpu_seconds)  # the probes have their own share
     limit_memory(memory_bytes)
     try:
-        Look(places, hello, report, watch, cpu_seconds).run()
+        Look(places, hello, report, watch, cpu_seconds, device).run()
     except BaseException as error:  # SystemExit too is how submitted code ended
         open_reserve()
         with contextlib.suppress(Exception):
@@ -120,16 +122,18 @@ def cut_short(report: Report, up: TimeUp) -> None:
 class Look:
     """One look at a bundle, which fills the report up to where the model goes wrong."""
 
-    def __init__(self, places: Places, hello: Hello, report: Report, watch: Watch, cpu_seconds: int) -> None:
+    def __init__(
+        self, places: Places, hello: Hello, report: Report, watch: Watch, cpu_seconds: int, device: Device
+    ) -> None:
         self._places, self._hello, self._root = places, hello, places.work / "bundle"
-        self._report, self._watch, self._cpu_seconds = report, watch, cpu_seconds
+        self._report, self._watch, self._cpu_seconds, self._device = report, watch, cpu_seconds, device
         self._vocab = integer(hello.context, "vocabSize", 1, LARGEST)
         self._source = torch.Generator().manual_seed(integer(hello.context, "seed", 0, 2**31 - 1))
 
     def run(self) -> None:
         """Import, build, first forward, probes. Raises whatever submitted code does."""
-        tokenizer, device = text(self._hello.context, "tokenizer"), text(self._hello.context, "device")
-        witness = Witness(NoLine(), [], Terms(LARGEST, device, tokenizer, self._vocab))
+        tokenizer = text(self._hello.context, "tokenizer")
+        witness = Witness(NoLine(), [], Terms(LARGEST, self._device, tokenizer, self._vocab))
         ctx = open_scripts(self._places, self._hello, self._root, witness)
         self._report.stage = "build"
         model = ctx.build_model()
@@ -143,7 +147,7 @@ class Look:
         self._watch.next_phase(self._cpu_seconds)
         for _ in range(PROBES):
             tokens = random_tokens(shape, self._vocab, self._source)
-            self._report.probes.append(probe(model, tokens, self._vocab, self._source).as_json())
+            self._report.probes.append(probe(model, tokens, self._vocab, self._source, self._device).as_json())
         self._report.stage = "done"
 
     def _first_forward(self, ctx: PrismContext, model: Module) -> tuple[Module, tuple[int, int] | None]:
@@ -171,7 +175,7 @@ class Look:
         before = ModelState(model)
         model.eval()
         with torch.no_grad():
-            output = model(tokens)
+            output = model(self._device.put_tokens(tokens))
         before.put_back()
         is_within = self._report.weigh(model) <= ctx.max_params  # lazy modules are realised now
         return self._report.describe(output, shape, self._vocab) and is_within
