@@ -78,6 +78,12 @@ export async function diagnose(): Promise<readonly Check[]> {
   return checksSchema.parse(await callScript('doctor.mjs', 'diagnose'));
 }
 
+/** The evaluator image of the present sources, as it lies there; null where there is none, or no engine that could say. */
+export async function evaluatorImageId(): Promise<string | null> {
+  const found = await callScript('../gpu-runner/image/evaluator-image.mjs', 'findEvaluatorImage').catch(() => null);
+  return found === null ? null : z.looseObject({ imageId: z.string() }).parse(found).imageId;
+}
+
 function isNotReady(error: unknown): error is Error & { readonly remedy: string } {
   return error instanceof Error && 'remedy' in error && typeof error.remedy === 'string';
 }

@@ -16,8 +16,7 @@ import { EngineRefusedError } from './engine-errors.ts';
 import { UnfitEngineError } from './engine-facts.ts';
 import { gpuDevices, gpuEnvironment } from './gpu-request.ts';
 import { outputTap } from './output-tap.ts';
-import type { GpuFacts } from './provenance.ts';
-import { gpuSchema } from './provenance.ts';
+import { type GpuFacts, gpuSchema } from './provenance.ts';
 import type { SlotPlan } from './slot-plan.ts';
 
 export type GpuLook = {
@@ -88,19 +87,22 @@ type Answer = { readonly line: string | null; readonly tail: string };
 
 async function answerOf(engine: ContainerEngine, name: string, limitMs: number): Promise<Answer> {
   let line: string | null = null;
+  const heard = new AbortController();
   const limit = AbortSignal.timeout(limitMs);
   const tap = outputTap({
     ...outputLimit,
     onLimit: () => {},
-    onLine: (heard) => {
-      line ??= heard;
+    onLine: (said) => {
+      line ??= said;
+      heard.abort();
     },
   });
   const attachment = await engine.attach(name, tap.stdout, tap.stderr);
   try {
     await engine.start(name);
     await engine.untilExited(name, limit);
-    await Promise.race([attachment.closed, delay(settleMs, undefined, { signal: limit, ref: false })]);
+    const settled = delay(settleMs, undefined, { signal: heard.signal, ref: false }).catch(() => {});
+    await Promise.race([attachment.closed, settled]);
   } catch (error) {
     if (!limit.aborted) throw error;
   } finally {
