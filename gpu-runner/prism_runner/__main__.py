@@ -1,4 +1,4 @@
-"""`python3 -m prism_runner referee|heldout|contestant|inspector|instantiation|device`: picks the role and runs its steps.
+"""`python3 -m prism_runner ROLE`, of those in ROLES below: picks the role and runs its steps.
 
 Each role imports only what it needs: the inspector never loads torch, the referee never loads the adapter.
 """

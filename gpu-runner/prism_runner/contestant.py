@@ -106,8 +106,9 @@ def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
         train(places, hello, root, adapter)
         if hello.export_state:
             adapter.export_state()
-        claims = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
-        claims |= {} if gpu is None else {"peakVramBytes": device.peak_bytes()}
+        claims: dict[str, object] = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
+        if gpu:
+            claims["peakVramBytes"] = device.peak_bytes()
         adapter.say("finish", **claims, seedAudit=audited.as_json() if audited else None)
     except (ChannelClosed, ChannelTimeout):
         return 1  # nobody is left to tell

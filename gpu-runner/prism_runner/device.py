@@ -1,9 +1,9 @@
 """What a contestant's process computes on: the one module that tells `cpu` from `cuda`.
 
-Theory of operation. The spec names the kind; on `cuda` each process has the device of its LOCAL_RANK, which is opened, and
-has computed something, before any submitted code is imported: what is missing is then the host's fault. A model that
-`build_model` returns is put there, tokens go there through page-locked memory, and logits come back a chunk at a time
-through more of it, waited for before they are shown to the referee. On the CPU nothing is copied that needn't be.
+Theory of operation. The spec names the kind; on `cuda` each process has the device of its LOCAL_RANK, which is opened,
+and has computed something, before any submitted code is imported: what is missing is then the host's fault. A model
+that `build_model` returns is put there, tokens go there through page-locked memory, and logits come back a chunk at a
+time through more of it, waited for before they are shown to the referee. On the CPU nothing is copied for that.
 
 Does not: choose a device for submitted code, which may compute wherever it likes in its container.
 """
@@ -44,7 +44,7 @@ class Device:
         return self.locked(tokens).copy_(tokens).to(self.place, non_blocking=True) if self.is_cuda else tokens
 
     def copy_out(self, part: Tensor, target: Tensor) -> None:
-        """A chunk of logits, (n, V), into `target` of the same form in the host's memory; all of it is there on return."""
+        """A chunk of logits, (n, V), into `target` of that form in the host's memory; all of it is there on return."""
         if not self.is_cuda:
             target.copy_(part)
             return
@@ -75,7 +75,7 @@ class Device:
             capability=f"{major}.{minor}",
             driver=driver_version(),
             cuda=str(torch.version.cuda),
-            cudnn=str(torch.backends.cudnn.version()),
+            cudnn=str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
         )
 
 
@@ -86,7 +86,7 @@ def open_device(kind: str, local_rank: int = 0, processes: int = 1) -> Device:
     """The device of this process, one of `processes`, after it has computed something. Raises DeviceMissing."""
     if kind == "cpu":
         return HOST
-    if not torch.backends.cuda.is_built():
+    if not torch.backends.cuda.is_built():  # type: ignore[no-untyped-call]
         raise DeviceMissing("torch is built without CUDA in this image")
     if torch.cuda.device_count() < processes:
         raise DeviceMissing(f"{torch.cuda.device_count()} CUDA devices are here, {processes} are wanted")
@@ -108,7 +108,8 @@ def moved(model: Module, place: torch.device) -> Module:
             known[id(tensor)] = (tensor, tensor.to(place))
         return known[id(tensor)][1]
 
-    return model._apply(there)
+    model._apply(there)  # type: ignore[no-untyped-call]
+    return model
 
 
 def driver_version() -> str:
@@ -125,7 +126,7 @@ def driver_version() -> str:
 
 
 def look() -> int:
-    """Say in one line what the container's first GPU is, or why there is none: what an executor asks before it begins."""
+    """Say in one line what the container's first GPU is, or why there is none: an executor asks before it begins."""
     try:
         facts = open_device("cuda").facts()
     except DeviceMissing as missing:

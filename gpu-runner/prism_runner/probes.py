@@ -46,9 +46,7 @@ def cut_rows(tokens: Tensor, vocab: int, source: torch.Generator) -> tuple[Tenso
     return torch.where(torch.arange(length) < cuts, tokens, others), cuts
 
 
-def probe(
-    model: Module, tokens: Tensor, vocab: int, source: torch.Generator, device: Device = HOST
-) -> Probe:
+def probe(model: Module, tokens: Tensor, vocab: int, source: torch.Generator, device: Device = HOST) -> Probe:
     """Ask the model about (B, T) tokens, again, and with other endings. Leaves its state as it was."""
     before = ModelState(model)
     began = time.monotonic()

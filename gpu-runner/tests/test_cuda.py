@@ -11,7 +11,7 @@ from heldout_attempts import run_held_out
 
 os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # else asking for a GPU would open it, and forks couldn't use it
 
-import torch  # noqa: E402
+import torch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

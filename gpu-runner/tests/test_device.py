@@ -61,15 +61,21 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 def test_an_attempt_on_a_gpu_leaves_the_same_record_and_says_what_it_ran_on(stand_in: StandIn) -> None:
-    loop = TRAIN.replace("    model =", "    assert (ctx.device, ctx.distributed_backend) == ('cuda:0', 'nccl')\n    model =")
+    loop = TRAIN.replace(
+        "    model =", "    assert (ctx.device, ctx.distributed_backend) == ('cuda:0', 'nccl')\n    model ="
+    )
     on_gpu = run_attempt(MODEL, loop, exportState=True, **ON_CUDA)
     assert on_gpu.outcome == {"kind": "completed"}, (on_gpu.outcome, on_gpu.contestant_log)
-    loop = TRAIN.replace("    model =", "    assert (ctx.device, ctx.distributed_backend) == ('cpu', 'gloo')\n    model =")
+    loop = TRAIN.replace(
+        "    model =", "    assert (ctx.device, ctx.distributed_backend) == ('cpu', 'gloo')\n    model ="
+    )
     on_cpu = run_attempt(MODEL, loop, exportState=True)
     # Of another bundle, hence the code hash: all that was measured is the same.
     assert on_gpu.record is not None
     assert on_cpu.record is not None
-    assert [on_gpu.record[key] for key in ("batches", "groups")] == [on_cpu.record[key] for key in ("batches", "groups")]
+    assert [on_gpu.record[key] for key in ("batches", "groups")] == [
+        on_cpu.record[key] for key in ("batches", "groups")
+    ]
     assert on_gpu.manifest["stateDigest"] == on_cpu.manifest["stateDigest"]
     platforms = [result.manifest["provenance"]["platform"] for result in (on_gpu, on_cpu)]
     assert platforms[0] == {**platforms[1], "device": "cuda", "gpu": GPU}
@@ -87,8 +93,8 @@ def test_an_attempt_whose_gpu_is_missing_is_our_fault(monkeypatch: pytest.Monkey
 
 def test_the_two_seed_audit_builds_on_the_host(stand_in: StandIn) -> None:
     """A fork can't use the device that its parent has opened."""
-    wider = "model = Tiny(ctx.vocab_size)\n    model.register_buffer('seven', torch.ones(7)) if ctx.device != 'cpu' else None"
-    model = GRU.replace("return Tiny(ctx.vocab_size)", f"{wider}\n    return model")
+    wider = "if ctx.device != 'cpu':\n        model.register_buffer('seven', torch.ones(7))"
+    model = GRU.replace("return Tiny(", f"model = Tiny(ctx.vocab_size)\n    {wider}\n    return model\n    Tiny(")
     result = run_attempt(model, TRAIN, seedAudit=True, **ON_CUDA)
     assert result.outcome == {"kind": "completed"}, result.contestant_log
     assert result.manifest["anti_cheat"]["seed_audit"]["elements"] == result.manifest["compute"]["parameters"] - 7
@@ -189,13 +195,16 @@ def test_ready_tells_of_a_gpu_exactly_where_one_was_asked_for() -> None:
 
 
 class Heard:
-    """A referee that takes every chunk."""
+    """A referee that copies every chunk out."""
 
-    def __init__(self) -> None:
-        self.chunks: list[dict[str, Any]] = []
+    def __init__(self, slots: list[Tensor], vocab: int) -> None:
+        self.slots, self.vocab = slots, vocab
+        self.taken: list[Tensor] = []
 
     def send(self, header: Any, deadline: float, body: bytes | memoryview = b"") -> None:
-        self.chunks.append(header)
+        dtype = getattr(torch, header["dtype"])
+        size = header["count"] * self.vocab * dtype.itemsize
+        self.taken.append(self.slots[header["slot"]][:size].view(dtype).view(-1, self.vocab).clone())
 
     def receive(self, deadline: float, longest_body: Any = None) -> tuple[dict[str, object], bytearray]:
         return {"kind": "took"}, bytearray()
@@ -205,14 +214,11 @@ class Heard:
 def test_logits_come_out_of_a_gpu_as_they_are(stand_in: StandIn, dtype: torch.dtype) -> None:
     logits = torch.randn(3, 5, 11).to(dtype)
     for place in (HOST, stand_in):
-        slots, heard = [torch.zeros(8 * 11 * 4, dtype=torch.uint8) for _ in range(2)], Heard()
-        adapter = Adapter(heard, slots, Terms(1, place, "bytes", 11))
-        taken: list[Tensor] = []
-        heard.send = lambda header, *_: taken.append(  # type: ignore[method-assign]
-            slots[header["slot"]][: header["count"] * 11 * logits.element_size()].view(dtype).view(-1, 11).clone()
-        )
-        adapter.send_logits(1, logits)
-        assert torch.equal(torch.cat(taken), logits.reshape(-1, 11))
+        slots = [torch.zeros(4 * 11 * 4, dtype=torch.uint8) for _ in range(2)]
+        heard = Heard(slots, 11)
+        Adapter(heard, slots, Terms(1, place, "bytes", 11)).send_logits(1, logits)
+        assert len(heard.taken) > 1
+        assert torch.equal(torch.cat(heard.taken), logits.reshape(-1, 11))
     assert stand_in.locked_bytes == logits.numel() * logits.element_size()
 
 
