@@ -53,7 +53,7 @@ export async function gpuEngine(says: string | null) {
         attached = response;
         return;
       case 'POST /containers/it/start':
-        if (says === null) return json(response, 400, { message: noDriver });
+        if (says === null) return json(response, 500, { message: noDriver });
         hasEnded = true;
         response.writeHead(204).end();
         attached?.end(frameOf(says));

@@ -61,9 +61,9 @@ describe('a look at the GPUs', () => {
 
   it('passes on what an engine without GPUs says, and what to do', async () => {
     const { engine, leftovers } = fakeEngine({});
-    const words = '(HTTP code 400) unexpected - could not select device driver "nvidia" with capabilities: [[gpu]]';
+    const words = '(HTTP code 500) server error - could not select device driver "nvidia" with capabilities: [[gpu]]';
     const start = async () => {
-      throw toEngineError('start it', Object.assign(new Error(words), { statusCode: 400 }));
+      throw toEngineError('start it', Object.assign(new Error(words), { statusCode: 500 }));
     };
     const message = await refusalOf(lookAtGpus({ ...engine, start }, [slot('gpu0')], look));
     expect(message).to.include('could not select device driver').and.include('container toolkit');
