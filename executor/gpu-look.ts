@@ -3,7 +3,8 @@
  * the device and says what it is. An engine that gives no GPUs, a number that isn't there, an image whose torch has no CUDA: each ends the executor's start
  * with a sentence for the operator, in place of attempt after attempt that fails as ours.
  *
- * Does not: watch the device later. A contestant that finds none says so before submitted code runs, and that attempt is ours.
+ * Does not: watch the device later. A contestant that finds none says so before submitted code runs, and who is to be blamed for an attempt
+ * is blamed only after another look (gpu-loss.ts).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerCreateOptions } from 'dockerode';
@@ -24,6 +25,8 @@ export type GpuLook = {
   readonly instance: string;
   /** OCI runtime where it isn't the engine's default. */
   readonly runtime: string | null;
+  /** Ends the look; its reason is thrown. */
+  readonly signal?: AbortSignal;
   /** For tests. */
   readonly command?: readonly string[];
   readonly limitMs?: number;
@@ -56,7 +59,7 @@ async function lookAtGpu(engine: ContainerEngine, plan: SlotPlan, look: GpuLook)
   await engine.removeContainer(name); // One of an earlier life.
   try {
     await engine.ensureContainer(gpuLookOptions(name, plan, look));
-    return readAnswer(await answerOf(engine, name, look.limitMs ?? defaultLimitMs), plan);
+    return readAnswer(await answerOf(engine, name, look), plan);
   } catch (error) {
     throw error instanceof EngineRefusedError ? refused(plan, error) : error;
   } finally {
@@ -85,10 +88,11 @@ export function gpuLookOptions(name: string, plan: SlotPlan, look: GpuLook): Con
 
 type Answer = { readonly line: string | null; readonly tail: string };
 
-async function answerOf(engine: ContainerEngine, name: string, limitMs: number): Promise<Answer> {
+async function answerOf(engine: ContainerEngine, name: string, { signal, limitMs }: GpuLook): Promise<Answer> {
   let line: string | null = null;
   const heard = new AbortController();
-  const limit = AbortSignal.timeout(limitMs);
+  const limit = AbortSignal.timeout(limitMs ?? defaultLimitMs);
+  const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
   const tap = outputTap({
     ...outputLimit,
     onLimit: () => {},
@@ -100,10 +104,11 @@ async function answerOf(engine: ContainerEngine, name: string, limitMs: number):
   const attachment = await engine.attach(name, tap.stdout, tap.stderr);
   try {
     await engine.start(name);
-    await engine.untilExited(name, limit);
+    await engine.untilExited(name, until);
     const settled = delay(settleMs, undefined, { signal: heard.signal, ref: false }).catch(() => {});
     await Promise.race([attachment.closed, settled]);
   } catch (error) {
+    signal?.throwIfAborted();
     if (!limit.aborted) throw error;
   } finally {
     attachment.detach();
