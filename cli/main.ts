@@ -99,7 +99,7 @@ function addEngineCommands(prism: Command): void {
       finish(options, (output) => score(readConfig(process.env), path, options, output)),
     );
   local(prism, 'doctor', 'say what this machine lacks to run attempts, and how to mend it').action(
-    run((_config, output) => doctor(output)),
+    run((config, output) => doctor(config, output)),
   );
 }
 

@@ -81,8 +81,10 @@ export async function diagnose(): Promise<readonly Check[]> {
 const engineSchema = z.looseObject({ answers: z.boolean(), error: z.string().optional() });
 const imageSchema = z.looseObject({ imageId: z.string() }).nullable();
 
+export type EvaluatorImage = { readonly imageId: string } | { readonly missing: string };
+
 /** The evaluator image of this version, where an engine answers and has it; else what is missing. Changes nothing. */
-export async function findEvaluatorImage(): Promise<{ readonly imageId: string } | { readonly missing: string }> {
+export async function findEvaluatorImage(): Promise<EvaluatorImage> {
   const engine = await callScript('engine.mjs', 'engineStatus').catch((cause: unknown) => {
     if (isNotReady(cause)) return { answers: false, error: cause.message };
     throw cause;

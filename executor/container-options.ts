@@ -15,6 +15,7 @@ import {
   type Seat,
   submissionLabel,
 } from './attempt-names.ts';
+import { gpuDevices, gpuEnvironment } from './gpu-request.ts';
 
 const mebibyte = 2 ** 20;
 const gibibyte = 2 ** 30;
@@ -50,6 +51,7 @@ export const launchCommands: LaunchCommands = {
 };
 export const inspectorCommand: readonly string[] = [...python, '-m', 'prism_runner', 'inspector'];
 export const instantiationCommand: readonly string[] = [...python, '-m', 'prism_runner', 'instantiation'];
+export const gpuLookCommand: readonly string[] = [...python, '-m', 'prism_runner', 'device'];
 
 /** What both containers of an attempt are made from. */
 export type PairPlan = {
@@ -79,7 +81,7 @@ export type PairPlan = {
 type Limits = { memoryBytes: number; pids: number; openFiles: number; fileBytes: number };
 
 /** What every container of ours shares: no network, no privileges, nothing writable, nothing unbounded. */
-function confinement(limits: Limits, runtime: string | null): HostConfig & { CgroupnsMode: 'private' } {
+export function confinement(limits: Limits, runtime: string | null): HostConfig & { CgroupnsMode: 'private' } {
   return {
     NetworkMode: 'none', // One socket in a volume is the only way in or out.
     ReadonlyRootfs: true, // Nothing written survives, and nothing of the image can be replaced.
@@ -180,20 +182,20 @@ export function contestantOptions(plan: PairPlan, seat: Seat = 0): ContainerCrea
     Image: plan.imageId,
     User: contestantUser,
     Cmd: [...plan.commands.contestant],
-    Env: [...threadEnvironment(plan.threads), 'MASTER_ADDR=127.0.0.1'],
+    Env: [...threadEnvironment(plan.threads), 'MASTER_ADDR=127.0.0.1', ...gpuEnvironment(plan)],
     Labels: attemptLabels(plan.scope, seat === 0 ? 'contestant' : `contestant-${seat}`, plan.deadlineAt),
     HostConfig: {
       ...confinement(limits, plan.runtime),
       ...slotShare(plan),
       ...contestantFolders(plan.artifactsBytes),
       Mounts: [volume(names.channelVolume, '/channel', true)], // Nothing of ours is writable.
-      ...(plan.deviceClass === 'gpu' ? { DeviceRequests: [gpuRequest(plan.device)] } : {}),
+      ...gpuDevices(plan), // The referee has none: what it computes must not depend on a device that others share.
     },
   };
 }
 
 /** What submitted code finds to write in. */
-function contestantFolders(artifactsBytes: number): HostConfig {
+export function contestantFolders(artifactsBytes: number): HostConfig {
   return {
     IpcMode: 'private', // torch and multiprocessing want a /dev/shm: one of their own,
     ShmSize: 64 * mebibyte, // small, and counted as memory like every tmpfs.
@@ -240,11 +242,6 @@ export function instantiationOptions(plan: {
       OomScoreAdj: 500, // Should the host itself run out of memory, this goes before a run does.
     },
   };
-}
-
-/** `gpu3` is the engine's device 3. One GPU a slot. */
-function gpuRequest(device: string) {
-  return { Driver: '', Count: 0, DeviceIDs: [device.replace(/^gpu/, '')], Capabilities: [['gpu']], Options: {} };
 }
 
 /** The parser of submitted source: it executes none of it, but it reads hostile bytes all the same. */

@@ -6,6 +6,16 @@ import { countSchema, digestSchema } from '../domain/values.ts';
 import { InvalidFileError } from './read-json.ts';
 import type { RunSpec } from './run-spec.ts';
 
+/** As the runner saw it before any submitted code ran. */
+export const gpuSchema = z.strictObject({
+  name: z.string(),
+  capability: z.string(),
+  driver: z.string(),
+  cuda: z.string(),
+  cudnn: z.string(),
+});
+export type GpuFacts = z.infer<typeof gpuSchema>;
+
 const platformSchema = z.strictObject({
   torch: z.string(),
   python: z.string(),
@@ -13,6 +23,8 @@ const platformSchema = z.strictObject({
   capability: z.string(),
   threads: z.int().positive(),
   device: z.string(),
+  /** Of a run on `cuda`. */
+  gpu: gpuSchema.optional(),
 });
 
 export const provenanceSchema = z.strictObject({

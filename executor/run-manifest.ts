@@ -85,6 +85,8 @@ const manifestSchema = z.strictObject({
     tokens: countSchema,
     flops_estimate: z.number().nonnegative(),
     peak_rss_bytes: countSchema.nullable(),
+    /** Of a run on `cuda`; a claim. */
+    peak_vram_bytes: countSchema.nullable().optional(),
     seconds: z.strictObject({
       setup: secondsSchema,
       frames: secondsSchema,

@@ -5,6 +5,7 @@ import type { AttemptKey } from '../domain/run.ts';
 import type { HeldOutSide } from '../domain/scoring/held-out.ts';
 import type { Entrypoint, ResolvedContract, RunPurpose } from '../domain/submission/events.ts';
 import { cutKeyOf, rowKeyOf } from './cut-keys.ts';
+import { torchDevice } from './gpu-request.ts';
 
 /** `/attempt/in/spec.json` (gpu-runner/PROTOCOL.md §1). Bytes, seconds and counts. */
 export type RunSpec = AttemptKey & {
@@ -28,7 +29,7 @@ export type RunSpec = AttemptKey & {
   /** Whether the last model's state is handed over, and whether what doesn't depend on the seed is reported. */
   readonly exportState: boolean;
   readonly seedAudit: boolean;
-  readonly device: 'cpu' | 'gpu';
+  readonly device: 'cpu' | 'cuda';
   readonly worldSize: 1;
   readonly backend: 'gloo' | 'nccl';
   readonly threads: number;
@@ -135,7 +136,7 @@ export function buildRunSpec(asked: {
       fraction: scoredRowFraction(policy, contract.tokenizer, deviceClass),
     },
     ...handedOver(asked.purpose, policy),
-    device: deviceClass,
+    device: torchDevice(deviceClass),
     worldSize: 1,
     backend: deviceClass === 'gpu' ? 'nccl' : 'gloo',
     threads: asked.threads,

@@ -15,6 +15,7 @@ import { clearPair } from './container-pair.ts';
 import { EngineUnavailableError } from './engine-errors.ts';
 import { faultResult, toRecordable } from './evidence.ts';
 import type { SlotEffects, StartAnswer } from './executor-actor.ts';
+import { unlessGpuIsLost } from './gpu-loss.ts';
 import { runHeldOutAttempt } from './held-out-attempt.ts';
 import type { LeasedAttempt } from './leased-attempt.ts';
 import { persistently } from './persistently.ts';
@@ -91,9 +92,12 @@ function run(
   let engineInterrupted = false;
   const once = async () => {
     const plan = await planAttempt(parts, place, leased, engineInterrupted);
-    return plan.kind === 'heldOut'
-      ? runHeldOutAttempt(parts.engine, plan, signal)
-      : runAttempt(parts.engine, plan, signal);
+    const result =
+      plan.kind === 'heldOut'
+        ? await runHeldOutAttempt(parts.engine, plan, signal)
+        : await runAttempt(parts.engine, plan, signal);
+    const { instance, runtime, runner } = parts;
+    return unlessGpuIsLost(parts.engine, place.plan, { imageId: runner.imageId, instance, runtime, signal }, result);
   };
   return persistently(once, signal, (error, failures) => {
     engineInterrupted ||= error instanceof EngineUnavailableError;

@@ -1,4 +1,5 @@
 import { refereeMemoryBytes } from './container-options.ts';
+import { gpuIndexOf } from './gpu-request.ts';
 
 /** One slot of this host, as an operator configures it. */
 export type SlotPlan = {
@@ -32,9 +33,13 @@ export function checkSlotPlans(
 ): void {
   const owners = new Map<number, string>();
   const devices = new Set<string>();
-  for (const { device, cpuset } of plans) {
+  for (const { device, deviceClass, cpuset } of plans) {
     if (!/^[a-z0-9.]+$/.test(device))
       refusePlan(`The device name ${device} may have lower-case letters, digits and dots only.`);
+    if (deviceClass === 'gpu' && gpuIndexOf(device) === null)
+      refusePlan(
+        `The device ${device} is no GPU of the engine; a GPU slot is called gpu and its number, such as gpu0.`,
+      );
     if (devices.has(device)) refusePlan(`Two slots are called ${device}.`);
     devices.add(device);
     for (const core of coresOf(cpuset)) {

@@ -19,12 +19,13 @@ import { dockerEngine } from './docker-engine.ts';
 import { assertRunnerImage, engineFacts } from './engine-facts.ts';
 import { type SlotActor, slotMachine } from './executor-actor.ts';
 import { followLog } from './follow-log.ts';
+import { lookAtGpus } from './gpu-look.ts';
 import { activeLease, type LeasedAttempt } from './leased-attempt.ts';
 import { attemptScope, type ExecutorParts, type SlotPlace } from './plan-attempt.ts';
 import { reconcile } from './reconcile.ts';
 import { registerSlots } from './register-slots.ts';
 import { slotEffects } from './slot-effects.ts';
-import type { SlotPlan } from './slot-plan.ts';
+import { checkSlotPlans, type SlotPlan } from './slot-plan.ts';
 import { type Timings, timings } from './watching.ts';
 
 export type ExecutorOptions = Omit<
@@ -49,10 +50,15 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   const runtime = options.runtime ?? null;
   const facts = await engineFacts(docker, runtime);
   await assertRunnerImage(docker, options.runner.imageId, options.runner.runnerDigest);
+  const engine = dockerEngine(docker);
+  checkSlotPlans(slotPlans, facts);
+  const { imageId } = options.runner;
+  for (const [device, gpu] of await lookAtGpus(engine, slotPlans, { imageId, instance, runtime }))
+    logger.info({ device, ...gpu }, 'a GPU is ready');
   const parts: ExecutorParts = {
     ...options,
     ...{ runtime, commands: options.commands ?? launchCommands, timings: options.timings ?? timings },
-    engine: dockerEngine(docker),
+    engine,
     hasLocalCgroups: facts.hasLocalCgroups,
   };
   const head = await log.head();

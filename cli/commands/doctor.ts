@@ -1,10 +1,13 @@
+import type { Config } from '../../config.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { gpuChecks } from '../gpu-checks.ts';
 import type { Output } from '../output.ts';
-import { diagnose } from '../runtime.ts';
+import { diagnose, findEvaluatorImage } from '../runtime.ts';
 
-/** Says what this machine has, what it lacks, and how to mend that. Changes nothing. */
-export async function doctor(output: Output): Promise<number> {
-  const checks = await diagnose();
+/** Says what this machine has, what it lacks, and how to mend that, the GPUs of `PRISM_SLOTS` among it. Changes nothing. */
+export async function doctor(config: Config, output: Output): Promise<number> {
+  const machine = await diagnose();
+  const checks = [...machine, ...(await gpuChecks(config, findEvaluatorImage))];
   const isWell = checks.every(({ ok }) => ok);
   output.result({ ok: isWell, checks }, () =>
     checks

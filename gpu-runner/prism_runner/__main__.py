@@ -1,4 +1,4 @@
-"""`python3 -m prism_runner referee|heldout|contestant|inspector|instantiation`: picks the role and runs its steps.
+"""`python3 -m prism_runner ROLE`, of those in ROLES below: picks the role and runs its steps.
 
 Each role imports only what it needs: the inspector never loads torch, the referee never loads the adapter.
 """
@@ -65,12 +65,21 @@ def inspector(arguments: list[str]) -> int:
     return run(sys.stdin.buffer, sys.stdout.buffer)
 
 
+def device(arguments: list[str]) -> int:
+    """Say what the container's GPU is."""
+    from prism_runner.device import look
+
+    argparse.ArgumentParser(prog="prism_runner device").parse_args(arguments)
+    return look()
+
+
 ROLES: dict[str, Callable[[list[str]], int]] = {
     "referee": referee,
     "heldout": held_out,
     "contestant": contestant,
     "inspector": inspector,
     "instantiation": instantiation,
+    "device": device,
 }
 
 

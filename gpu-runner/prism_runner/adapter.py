@@ -6,7 +6,7 @@ that is broken by accident should be named at the line that broke it.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakSet
 
 import torch
@@ -15,6 +15,7 @@ from torch.nn import Module
 
 from prism_runner.context import ContractError, ParameterCapError, PrismBatch, ReferenceTokenizer
 from prism_runner.determinism import WarningWatch
+from prism_runner.device import HOST, Device
 from prism_runner.fields import Fields
 from prism_runner.prediction import ModelState, as_sent, count_parameters, predict
 from prism_runner.ranks import Line
@@ -33,7 +34,7 @@ class Terms:
     """What the referee's hello fixes for the contestant's side."""
 
     max_parameters: int  # cap on realised parameters and buffer elements
-    device: str
+    device: Device  # of this process
     tokenizer: str  # the stream's, which the manifest named
     vocab: int  # V of the stream's tokenizer
     rank: int = 0  # of this process; only rank 0 sends logits
@@ -131,6 +132,7 @@ class Adapter:
 
     def _next_batch(self, model: Module, reuse_forward: bool) -> PrismBatch | None:
         """Answer frames until the batch is released; None at the end of the stream."""
+        self.device.settle()  # what the loop has left to do is no part of the next frame's time
         self.say("next")
         state: ModelState | None = None
         tokens, logits = torch.empty(0), None
@@ -147,7 +149,7 @@ class Adapter:
                 return PrismBatch(self._own_rows(tokens), float(str(header["progress"])), None)
             logits = None  # any frame may be the true one, but only the newest: the graph before it goes
             shape = (int(str(header["rows"])), int(str(header["length"])))
-            tokens = torch.frombuffer(body, dtype=torch.int32).to(self._terms.device, torch.int64).view(shape)
+            tokens = self.device.put_tokens(read_tokens(body, shape))
             vocab = int(str(header["vocab"]))
             logits = predict(model, tokens.clone(), vocab, reuse_forward)  # it may write into what it gets
             self.weigh(model)  # lazy modules are realised now
@@ -160,9 +162,13 @@ class Adapter:
         return rows.tensor_split(self._terms.world_size)[self._terms.rank]
 
     @property
-    def device(self) -> str:
-        """Where the model's input lies."""
+    def device(self) -> Device:
+        """Where the model and its input lie."""
         return self._terms.device
+
+    def on_host(self) -> "Adapter":
+        """The same for a fork of this process, which can't use a GPU that its parent has opened."""
+        return Adapter(self._channel, [], replace(self._terms, device=HOST))
 
     def send_logits(self, frame: int, logits: Tensor) -> None:
         """Put (B, T, V) through the slots, alternating: one is filled while the referee reads the other."""
@@ -179,8 +185,13 @@ class Adapter:
             part = flat[start : start + step]
             slot = index % len(self._slots)
             target = self._slots[slot][: part.shape[0] * row_bytes].view(logits.dtype).view(part.shape)
-            target.copy_(part)
+            self.device.copy_out(part, target)
             dtype = DTYPE_NAMES[logits.dtype]
             self.say("logits", id=frame, dtype=dtype, start=start, count=part.shape[0], slot=slot)
         for _ in range(-(-flat.shape[0] // step) - taken):
             self.hear("took")
+
+
+def read_tokens(body: bytearray, shape: tuple[int, int]) -> Tensor:
+    """(B, T) int64 of a frame's body, u32 little-endian."""
+    return torch.frombuffer(body, dtype=torch.int32).to(torch.int64).view(shape)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.parameter import is_lazy
 
+from prism_runner.device import Device
 from prism_runner.prediction import ModelState, as_sent, predict
 
 VERSION = "prism-behaviour/1"  # changes whenever the same model may get another digest
@@ -32,15 +33,15 @@ def probe_tokens(shape: tuple[int, int], vocab: int) -> Tensor:
     return torch.tensor([next(words) % vocab for _ in range(rows * length)]).view(rows, length)
 
 
-def fingerprint(model: Module, shape: tuple[int, int], vocab: int) -> str | None:
+def fingerprint(model: Module, shape: tuple[int, int], vocab: int, device: Device) -> str | None:
     """SHA-256 of the answer of a model built under SEED, hexadecimal; None where the answer says nothing of it."""
     tokens = probe_tokens(shape, vocab)
     if any(is_lazy(parameter) for parameter in model.parameters()):
         before = ModelState(model)
-        predict(model, tokens.clone(), vocab, reuse_forward=False)
+        predict(model, device.put_tokens(tokens.clone()), vocab, reuse_forward=False)
         before.put_back()
     draw_zeros(model)
-    return digest_of(as_sent(predict(model, tokens.clone(), vocab, reuse_forward=False)))
+    return digest_of(as_sent(predict(model, device.put_tokens(tokens.clone()), vocab, reuse_forward=False)).cpu())
 
 
 def draw_zeros(model: Module) -> None:
@@ -49,7 +50,7 @@ def draw_zeros(model: Module) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.is_floating_point() and not parameter.any():
-                parameter.normal_(0.0, ZEROS_STD, generator=source)
+                parameter.copy_(torch.empty_like(parameter, device="cpu").normal_(0.0, ZEROS_STD, generator=source))
 
 
 def digest_of(logits: Tensor) -> str | None:

@@ -21,7 +21,9 @@ from prism_runner import bundle, determinism
 from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, connect
 from prism_runner.context import ContractError, ParameterCapError, PrismContext
+from prism_runner.device import open_device
 from prism_runner.fields import Fields, flag, integer, nested, seconds, text
+from prism_runner.gpu_facts import DeviceMissing, GpuFacts
 from prism_runner.heldout_contestant import answer_frames, load_model, receive_state
 from prism_runner.ranks import Line, Ranks, SharedLine
 from prism_runner.seed_audit import SeedAudit, audit
@@ -33,6 +35,7 @@ LARGEST_BUNDLE_BYTES = 64 << 20
 DEFAULT_BATCH_SIZE = 8
 LARGEST = 2**53 - 1
 RANK = int(os.environ.get("RANK", "0"))  # by the launcher
+LOCAL_RANK = int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @dataclass(frozen=True)
@@ -75,29 +78,37 @@ def run(places: Places) -> int:
 
 
 def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
-    """From `ready` on, on every rank."""
+    """From the device's opening on, on every rank."""
     root = places.work / "bundle"
     os.dup2(2, 1)  # what submitted code prints goes to the log
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
+    try:
+        device = open_device(text(hello.context, "device"), LOCAL_RANK, integer(hello.context, "worldSize", 1, 64))
+        gpu = device.facts()
+    except DeviceMissing as missing:
+        line.send({"kind": "unfit", "reason": str(missing)}, time.monotonic() + CONNECT_SECONDS)
+        return 1
     terms = Terms(
         max_parameters=integer(hello.context, "maxParameters", 1, LARGEST),
-        device=text(hello.context, "device"),
+        device=device,
         tokenizer=text(hello.context, "tokenizer"),
         vocab=integer(hello.context, "vocabSize", 1, LARGEST),
         rank=RANK,
         world_size=integer(hello.context, "worldSize", 1, 64),
     )
     adapter = Adapter(line, hello.slots, terms)
-    adapter.say("ready", parameters=0)
+    adapter.say("ready", parameters=0, **gpu_told(gpu))
     try:
         if hello.mode == "heldOut":
-            answer_frames(load_model(build(places, hello, root, adapter), state), adapter)
+            answer_frames(load_model(build(places, hello, root, adapter), state, device), adapter)
             return 0
         audited = audit_seeds(places, hello, root, adapter) if hello.seed_audit else None
         train(places, hello, root, adapter)
         if hello.export_state:
             adapter.export_state()
-        claims = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
+        claims: dict[str, object] = {"parameters": adapter.parameters, "deterministic": adapter.watch.deterministic}
+        if gpu:
+            claims["peakVramBytes"] = device.peak_bytes()
         adapter.say("finish", **claims, seedAudit=audited.as_json() if audited else None)
     except (ChannelClosed, ChannelTimeout):
         return 1  # nobody is left to tell
@@ -108,6 +119,11 @@ def take_part(places: Places, hello: Hello, state: bytes, line: Line) -> int:
             return 1  # the launcher ends the others
     wait_for_bye(adapter)
     return 0
+
+
+def gpu_told(gpu: GpuFacts | None) -> dict[str, object]:
+    """What `ready` says of it."""
+    return {} if gpu is None else {"gpu": gpu.as_json()}
 
 
 def take_hello(channel: Channel) -> tuple[Fields, bytes, list[Tensor]]:
@@ -159,7 +175,7 @@ def audit_seeds(places: Places, hello: Hello, root: Path, adapter: Adapter) -> S
 
     def build_with(seed: int) -> Module:
         determinism.reseed(seed)
-        return build(places, replace(hello, context={**hello.context, "seed": seed}), root, adapter)
+        return build(places, replace(hello, context={**hello.context, "seed": seed}), root, adapter.on_host())
 
     return audit(build_with, (forced, (forced + 1) % 2**31))
 
@@ -175,7 +191,7 @@ def open_scripts(places: Places, hello: Hello, root: Path, adapter: Adapter) -> 
         if not isinstance(model, Module):
             raise ContractError(f"build_model returned {type(model).__name__}; it must be a torch.nn.Module")
         adapter.has_built(model)
-        return model
+        return adapter.device.put_model(model)
 
     return make_context(places, hello.context, adapter, build_model)
 
@@ -192,10 +208,10 @@ def make_context(
         max_layers=integer(values, "maxLayers", 1, LARGEST),
         max_params=integer(values, "maxParameters", 1, LARGEST),
         seed=integer(values, "seed", 0, 2**31 - 1),
-        device=text(values, "device"),
+        device=adapter.device.name,
         world_size=integer(values, "worldSize", 1, 64),
         rank=RANK,
-        local_rank=int(os.environ.get("LOCAL_RANK", "0")),
+        local_rank=LOCAL_RANK,
         distributed_backend=text(values, "backend"),
         artifacts_dir=str(places.artifacts),
         data_dir=str(places.work / "data"),

@@ -42,11 +42,11 @@ class PrismContext:
     max_layers: int  # a hint, not enforced
     max_params: int  # cap on parameters and buffer elements
     seed: int  # forced; every generator is seeded with it before the bundle is imported
-    device: str  # where batches lie, such as `cpu`
+    device: str  # where models and batches lie, `cpu` or `cuda:` and local_rank
     world_size: int  # processes of the run
     rank: int  # this process
     local_rank: int  # this process on its host
-    distributed_backend: str  # such as `gloo`
+    distributed_backend: str  # `gloo`; `nccl` on CUDA
     artifacts_dir: str  # the only writable path: scratch, thrown away
     data_dir: str  # empty, read-only: the stream is the only way to the data
     reference_tokenizer_dir: str  # empty, read-only

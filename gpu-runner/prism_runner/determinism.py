@@ -1,5 +1,6 @@
 """Forced initialisation: every generator seeded, every deterministic switch set, before submitted code is imported."""
 
+import os
 import random
 import warnings
 from typing import TextIO
@@ -10,6 +11,7 @@ import torch
 
 def force(seed: int, threads: int) -> None:
     """Seed torch, numpy and random with `seed` (0 … 2^31 - 1) and fix what may change numbers."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when a CUDA device is first used
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -25,6 +27,7 @@ def reseed(seed: int) -> None:
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
 
 
 class WarningWatch:

@@ -9,7 +9,7 @@ place. It keeps no log, and writes one document: out/heldout.json.
 
 import hashlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -58,7 +58,7 @@ def run(places: Places) -> int:
         result = HeldOutResult("fault", type(error).__name__)
     out = places.attempt / "out"
     out.mkdir(exist_ok=True)
-    facts = result_json(provenance(spec), held_out.side, held_out.state_digest, result)
+    facts = result_json(provenance(spec, measuring.gpu), held_out.side, held_out.state_digest, result)
     write_synced(out, RESULT_NAME, [canonical_json.encode(facts)])
     announce("done", {"outcome": result.verdict})
     return 0
@@ -73,6 +73,7 @@ class Measuring:
         self._held_out = held_out
         self._started = 0
         self.contestant: Role | None = None
+        self.gpu: Mapping[str, str] | None = None  # of the newest contestant
 
     def run(self) -> HeldOutResult:
         """Load, ask one contestant after the other, compare, estimate."""
@@ -105,7 +106,11 @@ class Measuring:
         announce("ready", {"contestant": number})
         channel = listener.accept(spec.limits.connect_seconds)
         announce("connected", {"contestant": number})
-        HeldOutSession(channel, spec, Opening(context, self._bundle, state, vocab), announce).run(put_questions)
+        session = HeldOutSession(channel, spec, Opening(context, self._bundle, state, vocab), announce)
+        try:
+            session.run(put_questions)
+        finally:
+            self.gpu = session.gpu or self.gpu
         announce("contestantDone", {"contestant": number})
 
     def _measured(

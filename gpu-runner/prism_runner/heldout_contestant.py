@@ -2,11 +2,11 @@
 
 import time
 
-import torch
 from torch.nn import Module
 
-from prism_runner.adapter import PATIENCE_SECONDS, Adapter
+from prism_runner.adapter import PATIENCE_SECONDS, Adapter, read_tokens
 from prism_runner.channel import Channel
+from prism_runner.device import Device
 from prism_runner.prediction import ModelState, as_sent, predict
 from prism_runner.state_export import unpack_into
 from prism_runner.state_file import LONGEST_PIECE
@@ -21,11 +21,11 @@ def receive_state(channel: Channel, size: int) -> bytes:
     return bytes(received)
 
 
-def load_model(model: Module, state: bytes) -> Module:
+def load_model(model: Module, state: bytes, device: Device) -> Module:
     """The model in the exported state; as it was built, where there is none. Raises ContractError."""
     if state:
         unpack_into(model, state)
-    return model.eval()
+    return device.put_model(model).eval()
 
 
 def answer_frames(model: Module, adapter: Adapter) -> None:
@@ -42,6 +42,6 @@ def answer_frames(model: Module, adapter: Adapter) -> None:
             continue
         before.put_back()
         shape = (int(str(header["rows"])), int(str(header["length"])))
-        tokens = torch.frombuffer(body, dtype=torch.int32).to(adapter.device, torch.int64).view(shape)
+        tokens = adapter.device.put_tokens(read_tokens(body, shape))
         logits = predict(model, tokens, int(str(header["vocab"])), reuse_forward=False)
         adapter.send_logits(int(str(header["id"])), as_sent(logits))

@@ -16,6 +16,7 @@ from pathlib import Path
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
 from prism_runner.fields import FieldError, Fields, integer
 from prism_runner.frames import Chunk, Frame, answer, ask
+from prism_runner.gpu_facts import heard_ready
 from prism_runner.memory_file import SLOT_BYTES, SLOTS, SlotReader, create_sealed
 from prism_runner.outcome import AttemptFailed, AttemptLost
 from prism_runner.session import BYE_SECONDS, PROTOCOL, Announce, failure_claimed
@@ -44,13 +45,13 @@ class HeldOutSession:
         self._frames = 0
         self._ends = time.monotonic() + spec.limits.setup_seconds
         self._phase = "setup"
+        self.gpu: Mapping[str, str] | None = None  # what the contestant computes on
 
     def run(self, put_questions: Callable[["HeldOutSession"], None]) -> None:
         """The whole conversation; `put_questions` asks and advances."""
         self._say_hello()
         header, _ = self._channel.receive(self._ends)
-        if header["kind"] != "ready":
-            raise ChannelViolation(f"`{header['kind']}` in place of `ready`")
+        self.gpu = heard_ready(header, self._spec.device)
         try:
             self._await_loaded()
             put_questions(self)

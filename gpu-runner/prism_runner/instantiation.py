@@ -22,6 +22,7 @@ from prism_runner.adapter import Adapter, Terms
 from prism_runner.channel import ChannelClosed
 from prism_runner.contestant import LARGEST, Hello, Places, open_scripts, unpack
 from prism_runner.context import ContractError, PrismBatch, PrismContext, ReferenceTokenizer
+from prism_runner.device import Device, open_device
 from prism_runner.fields import Fields, choice, integer, nested, parse_object, text
 from prism_runner.instantiation_report import Report
 from prism_runner.prediction import ModelState
@@ -71,7 +72,7 @@ class Witness(Adapter):
 
 
 def run(questions: BinaryIO, places: Places) -> int:
-    """Answer the one question of `questions` on what fd 1 was. Raises FieldError or BundleError, before `ready`."""
+    """Answer the one question of `questions` on what fd 1 was. What it raises comes before `ready`."""
     question = parse_object(questions.readline(LONGEST_QUESTION))
     hello = hello_of(question)
     limits = nested(question, "limits")
@@ -79,6 +80,7 @@ def run(questions: BinaryIO, places: Places) -> int:
     unpack(places, hello.bundle)
     answers = out_of_reach()
     determinism.force(integer(hello.context, "seed", 0, 2**31 - 1), integer(hello.context, "threads", 1, 1024))
+    device = open_device(text(hello.context, "device"))
     report = Report(answers)
     os.write(answers, b'{"event":"ready"}\n')
     root = places.work / "bundle"
@@ -86,7 +88,7 @@ def run(questions: BinaryIO, places: Places) -> int:
     limit_cpu(2 * cpu_seconds)  # the probes have their own share
     limit_memory(memory_bytes)
     try:
-        Look(places, hello, report, watch, cpu_seconds).run()
+        Look(places, hello, report, watch, cpu_seconds, device).run()
     except BaseException as error:  # SystemExit too is how submitted code ended
         open_reserve()
         with contextlib.suppress(Exception):
@@ -122,9 +124,11 @@ def cut_short(report: Report, up: TimeUp) -> None:
 class Look:
     """One look at a bundle, which fills the report up to where the model goes wrong."""
 
-    def __init__(self, places: Places, hello: Hello, report: Report, watch: Watch, cpu_seconds: int) -> None:
+    def __init__(
+        self, places: Places, hello: Hello, report: Report, watch: Watch, cpu_seconds: int, device: Device
+    ) -> None:
         self._places, self._hello, self._root = places, hello, places.work / "bundle"
-        self._report, self._watch, self._cpu_seconds = report, watch, cpu_seconds
+        self._report, self._watch, self._cpu_seconds, self._device = report, watch, cpu_seconds, device
         self._vocab = integer(hello.context, "vocabSize", 1, LARGEST)
         self._source = torch.Generator().manual_seed(integer(hello.context, "seed", 0, 2**31 - 1))
 
@@ -155,7 +159,7 @@ class Look:
         self._watch.next_phase(self._cpu_seconds)
         for _ in range(PROBES):
             tokens = random_tokens(shape, self._vocab, self._source)
-            self._report.probes.append(probe(model, tokens, self._vocab, self._source).as_json())
+            self._report.probes.append(probe(model, tokens, self._vocab, self._source, self._device).as_json())
         return shape
 
     def _behaviour(self, shape: tuple[int, int]) -> str | None:
@@ -163,12 +167,12 @@ class Look:
         forget(self._root)
         determinism.reseed(behaviour.SEED)
         ctx = self._opened(replace(self._hello, context={**self._hello.context, "seed": behaviour.SEED}))
-        return behaviour.fingerprint(ctx.build_model(), shape, self._vocab)
+        return behaviour.fingerprint(ctx.build_model(), shape, self._vocab, self._device)
 
     def _opened(self, hello: Hello) -> PrismContext:
         """The architecture's ctx, after its import."""
-        tokenizer, device = text(hello.context, "tokenizer"), text(hello.context, "device")
-        witness = Witness(NoLine(), [], Terms(LARGEST, device, tokenizer, self._vocab))
+        tokenizer = text(hello.context, "tokenizer")
+        witness = Witness(NoLine(), [], Terms(LARGEST, self._device, tokenizer, self._vocab))
         return open_scripts(self._places, hello, self._root, witness)
 
     def _first_forward(self, ctx: PrismContext, model: Module) -> tuple[Module, tuple[int, int] | None]:
@@ -196,7 +200,7 @@ class Look:
         before = ModelState(model)
         model.eval()
         with torch.no_grad():
-            output = model(tokens)
+            output = model(self._device.put_tokens(tokens))
         before.put_back()
         is_within = self._report.weigh(model) <= ctx.max_params  # lazy modules are realised now
         return self._report.describe(output, shape, self._vocab) and is_within

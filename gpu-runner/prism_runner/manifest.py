@@ -25,6 +25,7 @@ class Claims:
     parameters: int = 0  # parameters and buffers, the last number claimed
     deterministic: bool = False  # no operation warned that it has no deterministic form
     seed_audit: Mapping[str, int] | None = None  # what of the model doesn't depend on the seed
+    peak_vram_bytes: int | None = None  # the most of a GPU's memory that torch held
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Measured:
     spent: Spent  # seconds
     stopped_by_clock: bool  # the budget ended the stream
     export: Export | None = None  # of a completed run that was asked for its state
+    gpu: Mapping[str, str] | None = None  # what the contestant computed on; None: the CPU, or it wasn't ready
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Diges
     step0 = _nats_a_token(ledger, 0) if ledger and ledger.rows else None
     return {
         "schema": "prism_run_manifest.v2",
-        "provenance": provenance(spec),
+        "provenance": provenance(spec, measured.gpu),
         "outcome": outcome.as_json(),
         "recordDigest": digests.record,
         "cutsDigest": digests.cuts,
@@ -86,7 +88,7 @@ def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Diges
         "metrics": _metrics(measured, step0),
         "heldout": None,
         "anti_cheat": _anti_cheat(measured, step0),
-        "compute": _compute(measured),
+        "compute": _compute(spec, measured),
         "deterministic": measured.claims.deterministic,
         "stoppedByClock": measured.stopped_by_clock,
         "score": {
@@ -121,7 +123,7 @@ def _anti_cheat(measured: Measured, step0: float | None) -> Mapping[str, object]
     }
 
 
-def provenance(spec: RunSpec) -> Mapping[str, object]:
+def provenance(spec: RunSpec, gpu: Mapping[str, str] | None) -> Mapping[str, object]:
     """Of which run, by which code on which data, and where."""
     return {
         "submissionId": spec.submission_id,
@@ -141,6 +143,7 @@ def provenance(spec: RunSpec) -> Mapping[str, object]:
             "capability": torch.backends.cpu.get_cpu_capability(),
             "threads": spec.threads,
             "device": spec.device,
+            **({"gpu": gpu} if gpu else {}),
         },
     }
 
@@ -190,7 +193,7 @@ def _nats_a_token(ledger: Ledger, index: int) -> float:
     return scored / (ledger.scored_rows[index] * (ledger.lengths[index] - 1)) / MICRO_NATS
 
 
-def _compute(measured: Measured) -> Mapping[str, object]:
+def _compute(spec: RunSpec, measured: Measured) -> Mapping[str, object]:
     tokens = measured.totals.predicted_tokens if measured.totals else 0
     spent = measured.spent
     return {
@@ -198,6 +201,7 @@ def _compute(measured: Measured) -> Mapping[str, object]:
         "tokens": tokens,
         "flops_estimate": 6.0 * measured.claims.parameters * tokens,  # a float: it outgrows 2^53
         "peak_rss_bytes": None,  # the contestant's memory can't be seen from here; the executor knows it
+        **({"peak_vram_bytes": measured.claims.peak_vram_bytes} if spec.device == "cuda" else {}),
         "seconds": {
             "setup": round(spent.setup, 3),
             "frames": round(spent.frames, 3),

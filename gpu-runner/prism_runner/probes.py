@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from prism_runner.code_length import token_costs
+from prism_runner.device import HOST, Device
 from prism_runner.prediction import ModelState, as_sent, predict
 
 
@@ -45,17 +46,17 @@ def cut_rows(tokens: Tensor, vocab: int, source: torch.Generator) -> tuple[Tenso
     return torch.where(torch.arange(length) < cuts, tokens, others), cuts
 
 
-def probe(model: Module, tokens: Tensor, vocab: int, source: torch.Generator) -> Probe:
+def probe(model: Module, tokens: Tensor, vocab: int, source: torch.Generator, device: Device = HOST) -> Probe:
     """Ask the model about (B, T) tokens, again, and with other endings. Leaves its state as it was."""
     before = ModelState(model)
     began = time.monotonic()
-    first = costs(model, tokens, tokens, vocab)
+    first = costs(model, device.put_tokens(tokens), tokens, vocab)
     seconds = time.monotonic() - began
     before.put_back()
-    again = costs(model, tokens, tokens, vocab)
+    again = costs(model, device.put_tokens(tokens), tokens, vocab)
     before.put_back()
     changed, cuts = cut_rows(tokens, vocab, source)
-    blind = costs(model, changed, tokens, vocab)
+    blind = costs(model, device.put_tokens(changed), tokens, vocab)
     before.put_back()
     is_before_cut = torch.arange(tokens.shape[1] - 1) < cuts  # position i predicts token i + 1 from tokens 0 … i
     return Probe(largest(again - first), largest((blind - first)[is_before_cut]), seconds)

@@ -155,7 +155,8 @@ def write_measured(spec: RunSpec, session: Session, outcome: Outcome, out: Path)
     if completed or outcome.verdict == "causality":
         cuts_digest = write_synced(out, CUTS_NAME, cuts.pieces())
     export, total = exported(session, completed), totals(ledger, remainder)
-    measured = Measured(ledger, cuts, total, session.claims, session.spent(), session.stopped_by_clock, export)
+    how = (session.claims, session.spent(), session.stopped_by_clock)
+    measured = Measured(ledger, cuts, total, *how, export, session.gpu)
     return measured, Digests(record_digest, cuts_digest, export.digest if export else None)
 
 

@@ -20,6 +20,7 @@ from functools import partial
 from prism_runner.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
 from prism_runner.fields import FieldError, Fields, choice, flag, integer, nested, text
 from prism_runner.frames import Chunk, Frame, answer, ask
+from prism_runner.gpu_facts import heard_ready
 from prism_runner.judge import Judge
 from prism_runner.manifest import Claims, Spent
 from prism_runner.memory_file import BUFFERS, SLOT_BYTES, SLOTS, SlotReader, create_sealed
@@ -66,6 +67,7 @@ class Session:
     clock: Clock = field(default_factory=Clock)
     claims: Claims = field(default_factory=Claims)
     stopped_by_clock: bool = False
+    gpu: Mapping[str, str] | None = None  # what the contestant computes on
 
     def __post_init__(self) -> None:
         self.lanes = LaneReader(self.stream)
@@ -123,8 +125,7 @@ class Session:
 
     def _await_ready(self) -> None:
         header, _ = self.channel.receive(self.clock.deadline)
-        if header["kind"] != "ready":
-            raise ChannelViolation(f"`{header['kind']}` in place of `ready`")
+        self.gpu = heard_ready(header, self.spec.device)
         self.clock.budget_ends = time.monotonic() + self.spec.limits.budget_seconds
 
     # --- the contestant is hostile from here on ------------------------------------------------------------------
@@ -252,7 +253,9 @@ class Session:
         if self.state is not None and self._batches:
             self._check_parameters(self.state.complete().elements)
         self._claim_parameters(header)
-        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"), seed_audit_claimed(header))
+        peak = None if header.get("peakVramBytes") is None else integer(header, "peakVramBytes", 0, 2**53 - 1)
+        audited = seed_audit_claimed(header)
+        self.claims = Claims(self.claims.parameters, flag(header, "deterministic"), audited, peak)
 
     def _check_coverage(self) -> None:
         """A run that predicted nothing is no run."""

@@ -74,9 +74,9 @@ class RunSpec:
     decoys: DecoyPlan  # where it is asked blind
     rows: RowSample  # what is scored
     limits: Limits  # bounds
-    device: str  # `cpu`
+    device: str  # `cpu` or `cuda`
     world_size: int  # processes of the contestant; 1 in a scored run
-    backend: str  # `gloo`
+    backend: str  # `gloo`; `nccl` on `cuda`
     threads: int  # torch threads a process
     export_state: bool  # the last model's state is handed over at the end
     seed_audit: bool  # the contestant reports what of its model doesn't depend on the seed
@@ -86,6 +86,7 @@ def parse_spec(raw: bytes) -> RunSpec:
     """The spec in `raw`. Raises FieldError, which names the field."""
     fields = parse_object(raw)
     choice(fields, "schema", ("prism_run_spec.v2",))
+    device = choice(fields, "device", ("cpu", "cuda"))
     return RunSpec(
         submission_id=text(fields, "submissionId"),
         run=text(fields, "run"),
@@ -105,9 +106,9 @@ def parse_spec(raw: bytes) -> RunSpec:
         decoys=_decoys(nested(fields, "decoys")),
         rows=_rows(nested(fields, "rows")),
         limits=_limits(nested(fields, "limits")),
-        device=choice(fields, "device", ("cpu",)),
+        device=device,
         world_size=integer(fields, "worldSize", 1, 8),
-        backend=choice(fields, "backend", ("gloo",)),
+        backend=choice(fields, "backend", ("nccl" if device == "cuda" else "gloo",)),
         threads=integer(fields, "threads", 1, 1024),
         export_state=flag(fields, "exportState"),
         seed_audit=flag(fields, "seedAudit"),

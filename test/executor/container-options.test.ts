@@ -12,6 +12,7 @@ import {
   type PairPlan,
   refereeOptions,
 } from '../../executor/container-options.ts';
+import { gpuLookOptions } from '../../executor/gpu-look.ts';
 
 const scope = {
   instance: 'test',
@@ -36,6 +37,7 @@ const plan: PairPlan = {
     cgroupParent: '/prism/x',
   },
 };
+const gpuPlan: PairPlan = { ...plan, device: 'gpu3', deviceClass: 'gpu' };
 const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
 const instantiation = {
   ...{ name: 'p', instance: 'test', submissionId: 's', imageId: 'sha256:image', command: instantiationCommand },
@@ -139,18 +141,47 @@ describe('container options', () => {
   });
 
   it('ask for one GPU by its number, a runtime and a cgroup only where the plan has them', () => {
-    const gpu = contestantOptions({
-      ...plan,
-      device: 'gpu3',
-      deviceClass: 'gpu',
-      runtime: 'runsc',
-      cgroupParent: null,
-    }).HostConfig;
-    expect(gpu?.DeviceRequests?.[0]).to.deep.include({ DeviceIDs: ['3'], Capabilities: [['gpu']] });
+    const gpu = contestantOptions({ ...gpuPlan, runtime: 'runsc', cgroupParent: null }).HostConfig;
+    expect(gpu?.DeviceRequests).to.deep.equal([
+      { Driver: 'nvidia', Count: 0, DeviceIDs: ['3'], Capabilities: [['gpu']], Options: {} },
+    ]);
     expect(gpu?.Runtime).to.equal('runsc');
     expect(gpu).not.to.have.property('CgroupParent');
     expect(contestantOptions(plan).HostConfig).not.to.have.any.keys('DeviceRequests', 'Runtime');
-    expect(refereeOptions({ ...plan, deviceClass: 'gpu' }).HostConfig).not.to.have.property('DeviceRequests');
+  });
+
+  it('change nothing of a contestant’s confinement where it has a GPU, and give neither referee nor inspector one', () => {
+    const { DeviceRequests, ...confined } = contestantOptions(gpuPlan).HostConfig ?? {};
+    expect(DeviceRequests).to.have.length(1);
+    expect(confined).to.deep.equal(contestantOptions(plan).HostConfig);
+    const [onGpu, onCpu] = [contestantOptions(gpuPlan), contestantOptions(plan)].map(({ Env }) => Env ?? []);
+    expect(onGpu?.filter((line) => !onCpu?.includes(line))).to.deep.equal([
+      'NVIDIA_DRIVER_CAPABILITIES=compute,utility',
+      'CUDA_CACHE_DISABLE=1',
+      'NCCL_SOCKET_IFNAME=lo',
+    ]);
+    expect(refereeOptions(gpuPlan)).to.deep.equal(refereeOptions(plan));
+    for (const { HostConfig } of [inspectorOptions(inspector), instantiationOptions(instantiation)])
+      expect(HostConfig).not.to.have.property('DeviceRequests');
+  });
+
+  it('give every contestant of a held-out attempt the same GPU', () => {
+    const requests = seats.map(
+      (seat) => contestantOptions({ ...gpuPlan, heldOutSeats: seats }, seat).HostConfig?.DeviceRequests,
+    );
+    expect(requests.map((request) => request?.[0]?.DeviceIDs)).to.deep.equal([['3'], ['3'], ['3']]);
+  });
+
+  it('look at a GPU as a contestant finds it, with nothing mounted', () => {
+    const slot = { device: 'gpu3', deviceClass: 'gpu', cpuset: '1', memoryBytes: plan.memoryBytes } as const;
+    const look = gpuLookOptions('l', slot, { imageId: plan.imageId, instance: 'test', runtime: null });
+    const contestant = contestantOptions({ ...gpuPlan, artifactsBytes: 64 * 2 ** 20, cgroupParent: null });
+    const { Mounts, ...without } = contestant.HostConfig ?? {};
+    expect(Mounts).to.have.length(1);
+    expect(look.HostConfig).to.deep.equal(without);
+    expect([look.User, look.Image]).to.deep.equal([contestant.User, contestant.Image]);
+    expect(look.Cmd?.join(' ')).to.equal('python3 -P -s -B -m prism_runner device');
+    expect(look.Labels).to.deep.equal({ 'prism.instance': 'test', 'prism.role': 'device' });
   });
 
   it('cap the channel, and label everything so that it can be found again', () => {

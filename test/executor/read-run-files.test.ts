@@ -74,6 +74,21 @@ describe('readRunFiles', () => {
     expect(fingerprint('a cpu')).not.to.equal(fingerprint('another cpu'));
   });
 
+  it('takes a GPU and its driver into the fingerprint, and its memory as a claim', () => {
+    const gpu = { name: 'NVIDIA H100', capability: '9.0', driver: '550.54.15', cuda: '12.6', cudnn: '90100' };
+    const fingerprint = (changes: Partial<typeof gpu>) => {
+      const files = exampleFiles();
+      const { provenance, compute } = files.manifest;
+      const platform = { ...provenance.platform, device: 'cuda', gpu: { ...gpu, ...changes } };
+      const claimed = { ...compute, peak_vram_bytes: 2 ** 34 };
+      const manifest = { ...files.manifest, provenance: { ...provenance, platform }, compute: claimed };
+      return read({ ...files, manifest }).measured?.platform;
+    };
+    const all = [{}, { name: 'NVIDIA A100' }, { driver: '560.28.03' }, { cuda: '12.8' }].map(fingerprint);
+    expect(all).not.to.include(undefined);
+    expect(new Set([...all, read(exampleFiles()).measured?.platform]).size).to.equal(5);
+  });
+
   it('says that there is no manifest', () => {
     const nothing = { manifest: null, record: null, cuts: null };
     expect(readRunFiles(nothing, spec, examining).reading).to.deep.equal({ kind: 'none' });

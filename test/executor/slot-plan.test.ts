@@ -16,7 +16,7 @@ const host = { cpus: 4, memoryBytes: 16 * gibibyte };
 
 describe('slot plans', () => {
   it('are taken where cores and memory are enough', () => {
-    checkSlotPlans([slot('cpu0', '0'), slot('cpu1', '1-2')], host);
+    checkSlotPlans([slot('cpu0', '0'), { ...slot('gpu0', '1-2'), deviceClass: 'gpu' }], host);
   });
 
   const refused: readonly (readonly [string, readonly SlotPlan[], RegExp])[] = [
@@ -29,6 +29,7 @@ describe('slot plans', () => {
     ],
     ['have one name twice', [slot('cpu0', '0'), slot('cpu0', '1')], /Two slots/],
     ['have a name that would split a stream name', [slot('cpu-0', '0')], /device name/],
+    ['call a GPU by no number', [{ ...slot('gpux', '0'), deviceClass: 'gpu' }], /gpux is no GPU of the engine/],
     ['have no core set', [slot('cpu0', 'all')], /no set of cores/],
     ['have a reversed range', [slot('cpu0', '3-1')], /comes before/],
   ];

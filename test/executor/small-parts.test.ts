@@ -60,6 +60,11 @@ describe('the run spec', () => {
     expect(first?.architecture).to.deep.equal({ entrypoint: 'architecture.py', symbol: 'build_model' });
     expect(first?.limits).to.have.all.keys(Object.keys(spec.limits));
     expect(first?.rows.fraction).to.equal(1);
+    expect(buildRunSpec({ ...asked, key: { ...key, attempt: 1, fencingToken: 1 }, deviceClass: 'gpu' })).to.deep.equal({
+      ...first,
+      device: 'cuda',
+      backend: 'nccl',
+    });
   });
 
   it('has one cut key a run, whatever the attempt, and one row key a submission, whatever the run', () => {
