@@ -1,14 +1,10 @@
 import { expect } from 'chai';
-import type { EventLog } from '../../domain/ports/event-log.ts';
-import { projections } from '../../projections/catalog.ts';
 import { dueSubmissionQueries, projectedDueWork } from '../../projections/due-submissions.ts';
 import { epochQueries } from '../../projections/epochs.ts';
 import { evalJobQueries } from '../../projections/eval-jobs.ts';
 import { slotQueries } from '../../projections/gpu-leases.ts';
 import { minerQueries } from '../../projections/miners.ts';
-import { rebuild } from '../../projections/rebuild.ts';
 import { submissionQueries } from '../../projections/submissions.ts';
-import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import {
   attemptAborted,
   attemptCompleted,
@@ -32,35 +28,22 @@ import {
 } from '../domain/submission-examples.ts';
 import {
   exampleScore,
-  type Happened,
-  happen,
   leaseGranted,
   policyActivated,
   slotEvents,
   slotOf,
   slotRegistered,
   submissionOf,
-  temporaryDatabase,
   variedHistory,
 } from './fixtures.ts';
+import { readModelsOfGiven } from './read-models.ts';
 
 describe('read models', () => {
-  let file: ReturnType<typeof temporaryDatabase>;
-  let log: EventLog;
-
-  beforeEach(() => {
-    file = temporaryDatabase();
-    log = memoryEventLog();
-  });
-  afterEach(() => file.dispose());
-
-  async function given(...histories: readonly (readonly Happened[])[]) {
-    await happen(log, histories.flat());
-    await rebuild({ db: file.db, log, projections });
-  }
+  const models = readModelsOfGiven();
+  const { given } = models;
 
   describe('submissions', () => {
-    const byId = () => submissionQueries(file.db).byId('one');
+    const byId = () => submissionQueries(models.db).byId('one');
 
     it('know a submission from its receipt on', async () => {
       await given(submissionOf('one', [received]));
@@ -201,7 +184,7 @@ describe('read models', () => {
         hold: { id: 'hold-1', source: 'operator', expiresAt: instant(86_400) },
       });
       await given(submissionOf('one', [resolved('hold-1', 'release')]));
-      expect(submissionQueries(file.db).byId('one')).to.deep.include({ status: 'pending', reason: null, hold: null });
+      expect(submissionQueries(models.db).byId('one')).to.deep.include({ status: 'pending', reason: null, hold: null });
     });
 
     it('mark a voided score and say why', async () => {
@@ -214,7 +197,7 @@ describe('read models', () => {
   describe('miners', () => {
     it('count what a hotkey handed in by how it ended', async () => {
       await given(variedHistory);
-      const { byHotkey } = minerQueries(file.db);
+      const { byHotkey } = minerQueries(models.db);
       expect(byHotkey('bob')).to.deep.include({ submissions: 2, completed: 0, failed: 1, rejected: 1 });
       expect(byHotkey('alice')).to.deep.include({ submissions: 1, completed: 1, failed: 0, rejected: 0 });
       expect(byHotkey('nobody')).to.equal(null);
@@ -229,14 +212,14 @@ describe('read models', () => {
         fact('SubmissionRejected', rejection),
       ];
       await given(submissionOf('one', audited));
-      expect(minerQueries(file.db).byHotkey(received.data.hotkey)).to.deep.include({ completed: 0, rejected: 1 });
+      expect(minerQueries(models.db).byHotkey(received.data.hotkey)).to.deep.include({ completed: 0, rejected: 1 });
     });
   });
 
   describe('eval_jobs', () => {
     const counts = () =>
       Object.fromEntries(
-        evalJobQueries(file.db)
+        evalJobQueries(models.db)
           .summary()
           .counts.map(({ level, state, jobs }) => [`${level} ${state}`, jobs]),
       );
@@ -267,14 +250,14 @@ describe('read models', () => {
 
     it('tell how long something has been open', async () => {
       await given(submissionOf('one', completed), submissionOf('two', [received]));
-      expect(evalJobQueries(file.db).summary().oldestOpenAt).to.equal(instant(completed.length));
+      expect(evalJobQueries(models.db).summary().oldestOpenAt).to.equal(instant(completed.length));
     });
   });
 
   describe('gpu_leases', () => {
     it('show who holds a slot, and until when', async () => {
       await given(slotEvents('cpu0', slotRegistered('cpu0'), leaseGranted('one', 'score', 1)));
-      const { slots, freeSlots } = slotQueries(file.db);
+      const { slots, freeSlots } = slotQueries(models.db);
       expect(slots()).to.have.length(1);
       expect(slots()[0]).to.include({
         slot: slotOf('cpu0'),
@@ -295,7 +278,7 @@ describe('read models', () => {
         slotEvents('gpu0', slotRegistered('gpu0', 'gpu')),
         slotEvents('cpu0', { type: 'LeaseReleased', data: { fencingToken: 1, reason: 'done' } }),
       );
-      expect(slotQueries(file.db).freeSlots()).to.deep.equal([
+      expect(slotQueries(models.db).freeSlots()).to.deep.equal([
         { executor: 'host', device: 'cpu0', deviceClass: 'cpu' },
         { executor: 'host', device: 'gpu0', deviceClass: 'gpu' },
       ]);
@@ -303,7 +286,7 @@ describe('read models', () => {
 
     it('name leases from their deadline on', async () => {
       await given(slotEvents('cpu0', slotRegistered('cpu0'), leaseGranted('one', 'score', 3, instant(50))));
-      const { expiredLeases } = slotQueries(file.db);
+      const { expiredLeases } = slotQueries(models.db);
       expect(expiredLeases(instant(49))).to.deep.equal([]);
       expect(expiredLeases(instant(50))).to.deep.equal([{ executor: 'host', device: 'cpu0', fencingToken: 3 }]);
     });
@@ -312,20 +295,20 @@ describe('read models', () => {
   describe('epochs', () => {
     it('count receipts by epoch and know its length from the policy of that day', async () => {
       await given([policyActivated], submissionOf('one', [received]), submissionOf('two', [received], { epoch: 9 }));
-      expect(epochQueries(file.db).newest(null, 10)).to.deep.equal([
+      expect(epochQueries(models.db).newest(null, 10)).to.deep.equal([
         { epoch: 9, epochSeconds: 21_600, submissions: 1 },
         { epoch: 7, epochSeconds: 21_600, submissions: 1 },
       ]);
-      expect(epochQueries(file.db).newest(9, 10)).to.have.length(1);
+      expect(epochQueries(models.db).newest(9, 10)).to.have.length(1);
     });
   });
 
   describe('due_submissions', () => {
-    const due = (now = instant(0)) => projectedDueWork(file.db).submissions(now, 10);
+    const due = (now = instant(0)) => projectedDueWork(models.db).submissions(now, 10);
 
     it('name the oldest receipts first, and no more than asked for', async () => {
       await given(submissionOf('one', [received]), submissionOf('two', [received]), submissionOf('three', [received]));
-      expect(projectedDueWork(file.db).submissions(instant(0), 2)).to.deep.equal(['one', 'two']);
+      expect(projectedDueWork(models.db).submissions(instant(0), 2)).to.deep.equal(['one', 'two']);
     });
 
     it('leave a deferred gate alone until its time', async () => {
@@ -355,18 +338,18 @@ describe('read models', () => {
     it('offer a waiting run until it has a lease, and again when the lease is gone', async () => {
       await given(submissionOf('one', waiting));
       const first = { submissionId: 'one', run: 'score' };
-      expect(projectedDueWork(file.db).waitingRuns(5)).to.deep.equal([first]);
+      expect(projectedDueWork(models.db).waitingRuns(5)).to.deep.equal([first]);
       expect(due()).to.deep.equal([]);
       const granted = slotEvents('cpu0', slotRegistered('cpu0'), leaseGranted('one', 'score', 1));
       await given(granted);
-      expect(projectedDueWork(file.db).waitingRuns(5)).to.deep.equal([]);
+      expect(projectedDueWork(models.db).waitingRuns(5)).to.deep.equal([]);
       await given(slotEvents('cpu0', { type: 'LeaseExpired', data: { fencingToken: 1 } }));
-      expect(projectedDueWork(file.db).waitingRuns(5)).to.deep.equal([first]);
+      expect(projectedDueWork(models.db).waitingRuns(5)).to.deep.equal([first]);
     });
 
     it('tell the place in the queue', async () => {
       await given(submissionOf('one', waiting), submissionOf('two', waiting), submissionOf('three', measuring));
-      const { placeInQueue } = dueSubmissionQueries(file.db);
+      const { placeInQueue } = dueSubmissionQueries(models.db);
       expect(['one', 'two', 'three'].map(placeInQueue)).to.deep.equal([1, 2, null]);
     });
   });

@@ -1,11 +1,7 @@
 import { expect } from 'chai';
-import type { EventLog } from '../../domain/ports/event-log.ts';
-import { projections } from '../../projections/catalog.ts';
 import { holdQueries } from '../../projections/holds.ts';
 import { llmReviewQueries } from '../../projections/llm-reviews.ts';
-import { rebuild } from '../../projections/rebuild.ts';
 import { sourceQueries } from '../../projections/submission-sources.ts';
-import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import {
   blob,
   contract,
@@ -19,24 +15,14 @@ import {
   resolved,
   reviewed,
 } from '../domain/submission-examples.ts';
-import { type Happened, happen, submissionOf, temporaryDatabase } from './fixtures.ts';
+import { submissionOf } from './fixtures.ts';
+import { readModelsOfGiven } from './read-models.ts';
 
 const atLlm = queued.slice(0, -1);
 
 describe('read models of what operators look at', () => {
-  let file: ReturnType<typeof temporaryDatabase>;
-  let log: EventLog;
-
-  beforeEach(() => {
-    file = temporaryDatabase();
-    log = memoryEventLog();
-  });
-  afterEach(() => file.dispose());
-
-  async function given(...histories: readonly (readonly Happened[])[]) {
-    await happen(log, histories.flat());
-    await rebuild({ db: file.db, log, projections });
-  }
+  const models = readModelsOfGiven();
+  const { given } = models;
 
   describe('llm_reviews', () => {
     it('keep every review of a submission, newest first, and no other', async () => {
@@ -46,7 +32,7 @@ describe('read models of what operators look at', () => {
         submissionOf('one', [...atLlm, reviewed, held('h1', 'llm'), expired, second]),
         submissionOf('two', atLlm),
       );
-      const { ofSubmission } = llmReviewQueries(file.db);
+      const { ofSubmission } = llmReviewQueries(models.db);
       const [newest, oldest] = ofSubmission('one');
       expect(newest).to.include({ verdict: 'passed', model: 'another' }).and.deep.include({ doubts: [] });
       expect(oldest).to.deep.include({
@@ -61,7 +47,7 @@ describe('read models of what operators look at', () => {
   describe('submission_sources', () => {
     it('know digests and sizes from the receipt on, paths and fingerprints once the contract is resolved', async () => {
       await given(submissionOf('one', [received]), submissionOf('two', [received, contractResolved]));
-      const { bySubmission } = sourceQueries(file.db);
+      const { bySubmission } = sourceQueries(models.db);
       const known = { codeHash: received.data.codeHash, archiveSha256: blob('b').sha256, archiveBytes: 100 };
       expect(bySubmission('one')).to.deep.include({ ...known, files: 2, contentBytes: 1_000, roles: null });
       expect(bySubmission('two')?.roles).to.deep.equal({
@@ -84,7 +70,7 @@ describe('read models of what operators look at', () => {
         submissionOf('two', [received, behaving], { codeHash: digest('3') }),
         submissionOf('three', [received, silent], { codeHash: digest('4') }),
       );
-      const { bySubmission, sharing } = sourceQueries(file.db);
+      const { bySubmission, sharing } = sourceQueries(models.db);
       expect(bySubmission('one')?.behaviour).to.equal(digest('7'));
       expect(bySubmission('three')?.behaviour).to.equal(null);
       expect(sharing('two', 10).map(({ submissionId, shares }) => `${submissionId} ${shares}`)).to.deep.equal([
@@ -103,7 +89,7 @@ describe('read models of what operators look at', () => {
         submissionOf('third', [received], { codeHash: digest('3') }),
         submissionOf('fourth', [received, contractResolved], { codeHash: digest('4') }),
       );
-      const { sharing } = sourceQueries(file.db);
+      const { sharing } = sourceQueries(models.db);
       expect(sharing('second', 10).map(({ submissionId, shares }) => `${submissionId} ${shares}`)).to.deep.equal([
         ...['first architecture', 'fourth architecture', 'fourth training'],
       ]);
@@ -119,7 +105,7 @@ describe('read models of what operators look at', () => {
         submissionOf('two', [...atLlm, held('h2', 'llm')]),
         submissionOf('three', [...atLlm, held('h3', 'llm'), fact('HoldExpired', { holdId: 'h3' })]),
       );
-      const { byId, holds } = holdQueries(file.db);
+      const { byId, holds } = holdQueries(models.db);
       expect(byId('h1')).to.include({ state: 'rejected', operator: 'olga', decisionReason: 'looked at it' });
       expect(byId('h1')?.endedAt).to.equal(instant(7));
       expect(byId('h3')).to.include({ state: 'expired', operator: null, decisionReason: null });
@@ -131,7 +117,7 @@ describe('read models of what operators look at', () => {
       await given(
         submissionOf('one', [...atLlm, held('h1', 'operator'), resolved('h1', 'release'), held('h1', 'audit')]),
       );
-      const { byId, holds } = holdQueries(file.db);
+      const { byId, holds } = holdQueries(models.db);
       expect(byId('h1')).to.include({ state: 'open', source: 'audit', operator: null });
       expect(holds('all', 0, 10)).to.have.length(1);
     });

@@ -1,33 +1,19 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { EventLog } from '../../domain/ports/event-log.ts';
 import { bestPerHotkey, type Rankable } from '../../domain/scoring/ranking.ts';
 import { normaliseWeights } from '../../domain/scoring/weights.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
-import { projections } from '../../projections/catalog.ts';
-import { rebuild } from '../../projections/rebuild.ts';
 import { type Board, scoreQueries } from '../../projections/scores.ts';
-import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { fact, held, instant, resolved, scoring } from '../domain/submission-examples.ts';
-import { completedWith, type Happened, happen, submissionOf, temporaryDatabase } from './fixtures.ts';
+import { completedWith, submissionOf } from './fixtures.ts';
+import { readModelsOfGiven } from './read-models.ts';
 
 const cpuBoard: Board = { deviceClass: 'cpu', epoch: 7 };
 
 describe('scores', () => {
-  let file: ReturnType<typeof temporaryDatabase>;
-  let log: EventLog;
-
-  beforeEach(() => {
-    file = temporaryDatabase();
-    log = memoryEventLog();
-  });
-  afterEach(() => file.dispose());
-
-  async function given(...histories: readonly (readonly Happened[])[]) {
-    await happen(log, histories.flat());
-    await rebuild({ db: file.db, log, projections });
-  }
-  const queries = () => scoreQueries(file.db);
+  const models = readModelsOfGiven();
+  const { given } = models;
+  const queries = () => scoreQueries(models.db);
   const ids = (board = cpuBoard) =>
     queries()
       .leaderboard(board, null, 50)
@@ -135,13 +121,17 @@ describe('scores', () => {
       submissionOf('other', completedWith(0.7), { hotkey: 'bob' }),
       submissionOf('void', [...completedWith(0.95), fact('ScoreVoided', { operator: 'olga', reason: 'copied' })]),
     );
-    expect(queries().standings(of)).to.deep.equal({ champion: 0.9, ofHotkey: 0.5, asOfPosition: await log.head() });
+    expect(queries().standings(of)).to.deep.equal({
+      champion: 0.9,
+      ofHotkey: 0.5,
+      asOfPosition: await models.log.head(),
+    });
     expect(queries().standings({ ...of, deviceClass: 'gpu' })).to.include({ champion: null, ofHotkey: null });
   });
 
   it('say up to which position they are computed', async () => {
     await given(submissionOf('one', completedWith(0.5)));
-    expect(queries().weights(cpuBoard).asOfPosition).to.equal(await log.head());
+    expect(queries().weights(cpuBoard).asOfPosition).to.equal(await models.log.head());
   });
 
   const rows = fc.array(
@@ -162,7 +152,7 @@ describe('scores', () => {
           finalScore: nanos * 4e-10,
           receivedAt: instant(second),
         }));
-        log = memoryEventLog();
+        models.startAnew();
         await given(
           ...rankables.map(({ submissionId, finalScore, hotkey, receivedAt }) =>
             submissionOf(submissionId, completedWith(finalScore), { hotkey, receivedAt }),

@@ -1,11 +1,7 @@
 import { expect } from 'chai';
-import type { EventLog } from '../../domain/ports/event-log.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
-import { projections } from '../../projections/catalog.ts';
 import { plagiarismReviewQueries } from '../../projections/plagiarism-reviews.ts';
-import { rebuild } from '../../projections/rebuild.ts';
 import { sourceIndex, sourceIndexProjection } from '../../projections/source-index.ts';
-import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import {
   compared,
   comparison,
@@ -17,7 +13,8 @@ import {
   received,
   sketch,
 } from '../domain/submission-examples.ts';
-import { type Happened, happen, liveRows, submissionOf, temporaryDatabase } from './fixtures.ts';
+import { liveRows, submissionOf } from './fixtures.ts';
+import { readModelsOfGiven } from './read-models.ts';
 
 const rejected = fact('SubmissionRejected', { reason: 'withdrawn', gate: null, message: 'withdrawn' });
 const sketchOf = (...keys: readonly string[]) =>
@@ -29,23 +26,12 @@ const behaving = (character: string) =>
   });
 
 describe('The index of sources', () => {
-  let file: ReturnType<typeof temporaryDatabase>;
-  let log: EventLog;
-
-  beforeEach(() => {
-    file = temporaryDatabase();
-    log = memoryEventLog();
-  });
-  afterEach(() => file.dispose());
-
-  async function given(...histories: readonly (readonly Happened[])[]) {
-    await happen(log, histories.flat());
-    await rebuild({ db: file.db, log, projections });
-  }
+  const models = readModelsOfGiven();
+  const { given } = models;
   const work = (id: string, ...events: readonly SubmissionEvent[]) =>
     submissionOf(id, [received, contractResolved, ...events], { hotkey: `author of ${id}` });
   const found = (id: string, limit = 10) =>
-    sourceIndex(file.db)
+    sourceIndex(models.db)
       .lookUp(id, limit)
       .others.map((other) => other.submissionId);
 
@@ -75,12 +61,12 @@ describe('The index of sources', () => {
     expect(found('asking', 1)).to.deep.equal(['sharing', 'alike', 'both']);
     expect(found('sharing')).to.deep.equal(['both', 'asking']);
     expect(found('work 9')).to.deep.equal(Array.from({ length: 8 }, (_, index) => `work ${index}`));
-    expect(sourceIndex(file.db).lookUp('asking', 1).own?.behaviour).to.equal(digest('2'));
+    expect(sourceIndex(models.db).lookUp('asking', 1).own?.behaviour).to.equal(digest('2'));
   });
 
   it('says what it knows of a work, and as of which position', async () => {
     await given(work('asking', sketchOf('1')));
-    expect(sourceIndex(file.db).lookUp('asking', 10)).to.deep.equal({
+    expect(sourceIndex(models.db).lookUp('asking', 10)).to.deep.equal({
       asOfPosition: 3,
       own: {
         ...{ submissionId: 'asking', hotkey: 'author of asking', receivedPosition: 1, kind: 'full' },
@@ -95,9 +81,9 @@ describe('The index of sources', () => {
     await given(work('asking', sketchOf('1')), work('unsketched'), work('rejected', sketchOf('1'), rejected));
     expect(found('asking')).to.deep.equal([]);
     for (const id of ['unsketched', 'rejected', 'nobody']) {
-      expect(sourceIndex(file.db).lookUp(id, 10).own).to.equal(null);
+      expect(sourceIndex(models.db).lookUp(id, 10).own).to.equal(null);
     }
-    const [, keys] = liveRows(file.db, sourceIndexProjection);
+    const [, keys] = liveRows(models.db, sourceIndexProjection);
     expect(keys).to.have.length(1);
   });
 
@@ -117,7 +103,7 @@ describe('The index of sources', () => {
     const behavingAlike = [{ submissionId: 'twin', received: 'earlier' as const }];
     const again = fact('SourceCompared', { ...comparison, copies, behavingAlike, policyVersion: 1 });
     await given(work('one', sketchOf('1'), compared, again), work('another', sketchOf('2')));
-    const { ofSubmission, naming } = plagiarismReviewQueries(file.db);
+    const { ofSubmission, naming } = plagiarismReviewQueries(models.db);
     const [newest, oldest] = ofSubmission('one');
     expect(newest).to.deep.include({ position: 5, copies, behavingAlike, policyVersion: 1 });
     expect(oldest).to.deep.equal({
