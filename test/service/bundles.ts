@@ -1,11 +1,8 @@
 import type { BundleFile } from '../../domain/bundle.ts';
 import { packFiles } from '../../gates/pack.ts';
 
-/**
- * A byte model of one embedding and one recurrent layer: learns a little, quickly. The forced seed follows from the bundle's own hash;
- * a `fixedSeed` makes models of two bundles start from the same weights all the same.
- */
-export function architecture({ width = 16, fixedSeed = null as number | null } = {}): string {
+/** A byte model of one embedding and one recurrent layer: learns a little, quickly. */
+export function architecture({ width = 16 } = {}): string {
   return `
 import torch
 from torch import nn
@@ -24,23 +21,18 @@ class Recurrent(nn.Module):
 
 
 def build_model(ctx):
-    ${fixedSeed === null ? '' : `torch.manual_seed(${fixedSeed})`}
     return Recurrent(ctx.vocab_size, ${width})
 `;
 }
 
-/**
- * The plainest honest loop, with places for what an attacker adds: before it, before the model is built, after a step, and after the last one. It
- * takes its loss function at the import: what is patched later doesn't change what it learns.
- */
-export function training({ before = '', atStart = '', inLoop = '', after = '' } = {}): string {
+/** The plainest honest loop, with places for what a test adds: before it, and after a step. */
+export function training({ before = '', inLoop = '' } = {}): string {
   return `
 import torch
 from torch.nn.functional import cross_entropy
 ${before}
 
 def train(ctx):
-${indented(atStart, 4)}
     model = ctx.build_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     step = 0
@@ -51,14 +43,14 @@ ${indented(atStart, 4)}
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-${indented(inLoop, 8)}
-${indented(after, 4)}
+${indented(inLoop)}
 `;
 }
 
-function indented(text: string, spaces: number): string {
+/** As the body of the loop. */
+function indented(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line) => `${' '.repeat(spaces)}${line}`).join('\n');
+  return lines.map((line) => `        ${line}`).join('\n');
 }
 
 /** An archive of both scripts and more. */
