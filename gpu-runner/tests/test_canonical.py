@@ -60,7 +60,7 @@ def test_another_formatting_leaves_canonical_form_and_shingles_alone(source: str
 
 
 class Renamed(ast.NodeTransformer):
-    """Every function, class, parameter, variable and own attribute of a module under another name."""
+    """Every function, class, parameter, variable and own attribute of a module under another name; no foreign one."""
 
     def __init__(self, tree: ast.Module) -> None:
         nodes = [*ast.walk(tree)]
@@ -68,8 +68,12 @@ class Renamed(ast.NodeTransformer):
         variables = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
         variables |= {node.arg for node in nodes if isinstance(node, ast.arg)}
         variables |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        imports = [alias for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
-        variables -= {alias.asname or alias.name for alias in imports}
+        imports = [alias for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]
+        self.imported = {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+        variables -= self.imported
+        calls = [node for node in nodes if isinstance(node, ast.Call) and self.is_foreign(node.func)]
+        foreign = [node for node in nodes if isinstance(node, ast.Attribute) and self.is_foreign(node)]
+        self.kept: set[ast.AST] = {*foreign, *(keyword for call in calls for keyword in call.keywords)}
         stored = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
         attributes = {node.attr for node in stored if isinstance(node.value, ast.Name) and node.value.id == "self"}
         attributes |= {member.name for member in members if isinstance(member, ast.FunctionDef)}
@@ -77,8 +81,13 @@ class Renamed(ast.NodeTransformer):
         attributes |= {target.id for target in named if isinstance(target, ast.Name)}
         self.variables, self.attributes = own_names(variables), own_names(attributes)
 
+    def is_foreign(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self.imported
+
     def visit(self, node: ast.AST) -> ast.AST:
-        for field in ("id", "arg", "name", "attr"):
+        for field in () if node in self.kept else ("id", "arg", "name", "attr"):
             names = self.attributes if field == "attr" else self.variables
             name = getattr(node, field, None)
             if isinstance(name, str) and name in names and not isinstance(node, ast.alias):
