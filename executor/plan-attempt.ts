@@ -16,6 +16,7 @@ import { type AttemptScope, attemptNames } from './attempt-names.ts';
 import { attemptCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { LaunchCommands } from './container-options.ts';
+import { readCpuTimes } from './cpu-times.ts';
 import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
 import type { Logger } from './logger.ts';
 import { readJson } from './read-json.ts';
@@ -91,6 +92,7 @@ export async function planAttempt(
   const repeats = repeatedBy(state, run);
   const limits = limitsOf(repeats, policy);
   const scope = attemptScope(parts, place, leased);
+  const cgroupParent = cgroupParentOf(parts, scope);
   const { deviceClass } = place.plan;
   const { purpose } = run;
   const { contract, identity } = state;
@@ -111,9 +113,11 @@ export async function planAttempt(
     bundle: canonicalBundle(files),
     examining: { bounds: integrity, rerunOf },
     supervision: {
-      cgroupParent: cgroupParentOf(parts, scope),
+      cgroupParent,
       outputBytes: policy.limits.outputBytes,
       timeoutSeconds: limits.timeoutSeconds,
+      frames: { cpuSeconds: limits.frameCpuSeconds, wallSeconds: limits.frameSeconds },
+      cpuTimes: async (id) => (cgroupParent === null ? null : readCpuTimes(`${cgroupParent}/${id}`)),
       deadlineAt: new Date(lease.deadlineAt),
       timings: parts.timings,
       now: parts.now,

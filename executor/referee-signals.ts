@@ -6,8 +6,19 @@ export type RefereeSignals = {
   isConnected(): boolean;
 };
 
-/** `onProgress` hears the covered share of the stream, 0 … 1, after every batch: for people, never a measurement. */
-export function refereeSignals(onProgress: (covered: number) => void): RefereeSignals {
+export type RefereeListener = {
+  /** The covered share of the stream, 0 … 1, after every batch: for people, never a measurement. */
+  onProgress(covered: number): void;
+  /** The contestant has been asked, or has answered; ids count up. */
+  onFrame(edge: 'started' | 'ended', frame: number): void;
+};
+
+const frameEdges: ReadonlyMap<unknown, 'started' | 'ended'> = new Map([
+  ['frameStart', 'started'],
+  ['frameEnd', 'ended'],
+]);
+
+export function refereeSignals({ onProgress, onFrame }: RefereeListener): RefereeSignals {
   let markReady = () => {};
   let connected = false;
   const ready = new Promise<void>((resolve) => {
@@ -23,6 +34,8 @@ export function refereeSignals(onProgress: (covered: number) => void): RefereeSi
       if (said.event === 'connected') connected = true;
       if (said.event === 'progress' && 'progress' in said && typeof said.progress === 'number')
         onProgress(said.progress);
+      const edge = frameEdges.get(said.event);
+      if (edge !== undefined && 'id' in said && typeof said.id === 'number') onFrame(edge, said.id);
     },
   };
 }

@@ -53,6 +53,9 @@ type SpecLimits = Pick<
  */
 export const connectSeconds = 120;
 
+/** The referee's own deadline of a frame lies so much behind ours: we can tell whose fault it is, and it can't. */
+const frameSpareSeconds = 30;
+
 /** What is known about the runner and its locked files; digests are lower-case hex SHA-256. */
 export type RunnerFacts = {
   readonly imageId: string;
@@ -140,7 +143,7 @@ function specLimits(limits: Policy['limits']): Omit<SpecLimits, 'shownBudgetSeco
     maxBatchTokens,
     budgetSeconds,
     graceSeconds,
-    frameSeconds,
+    frameSeconds: frameSeconds + frameSpareSeconds,
     setupSeconds,
     connectSeconds,
   };

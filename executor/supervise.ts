@@ -2,15 +2,18 @@
  * Watches one attempt from the referee's start to the end of both containers, and says what happened.
  *
  * The main line: referee up, contestant up, one of them ends, the other one follows within a bounded time or is killed.
- * Beside it the deadline and a flood of output may pull the kill switch, and the caller's signal ends the watching (it
- * kills nothing: the caller clears up).
+ * Beside it the deadline, a frame without an answer and a flood of output may pull the kill switch, and the caller's
+ * signal ends the watching (it kills nothing: the caller clears up).
  *
  * Does not: read files of the referee, or judge.
  */
+import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CgroupWatch, watchCgroup } from './cgroup-watch.ts';
 import type { Attachment, ContainerEngine, ContainerStatus } from './container-engine.ts';
 import type { Pair } from './container-pair.ts';
+import type { CpuTimes } from './cpu-times.ts';
+import { type FrameLimits, type FrameWatch, watchFrames } from './frame-watch.ts';
 import { readKillIntent } from './kill-intent-note.ts';
 import { type KillSwitch, killSwitch } from './kill-switch.ts';
 import type { Exit, Facts, KillIntent } from './outcome.ts';
@@ -24,14 +27,24 @@ export type Timings = {
   readonly contestantSettleMs: number;
   /** How often an adopted referee is looked at for its socket: its ready line is lost. */
   readonly socketPollMs: number;
+  /** How often the clocks of an open frame are looked at. */
+  readonly frameLookMs: number;
 };
-export const timings: Timings = { refereeSettleMs: 60_000, contestantSettleMs: 15_000, socketPollMs: 500 };
+export const timings: Timings = {
+  refereeSettleMs: 60_000,
+  contestantSettleMs: 15_000,
+  socketPollMs: 500,
+  frameLookMs: 1_000,
+};
 
 export type SupervisionPlan = {
   readonly cgroupParent: string | null;
   readonly outputBytes: number;
   /** Counted from the contestant's start: preparing the stream is our time. */
   readonly timeoutSeconds: number;
+  readonly frames: FrameLimits;
+  /** What the kernel counts of a container; null where it can't be asked. */
+  readonly cpuTimes: (containerId: string) => Promise<CpuTimes | null>;
   /** End of the lease. */
   readonly deadlineAt: Date;
   readonly timings: Timings;
@@ -41,7 +54,10 @@ export type SupervisionPlan = {
   readonly signal: AbortSignal;
 };
 
-export type Observed = Pick<Facts, 'intent' | 'referee' | 'contestant' | 'connected' | 'oomKills' | 'pidsRefusals'> & {
+export type Observed = Pick<
+  Facts,
+  'intent' | 'referee' | 'contestant' | 'connected' | 'oomKills' | 'pidsRefusals' | 'wasStarved'
+> & {
   /** The last bytes that the contestant printed. */
   readonly log: Buffer;
 };
@@ -63,6 +79,7 @@ type Watching = {
   readonly contestantTap: OutputTap;
   readonly attachments: Attachment[];
   cgroup: CgroupWatch | null;
+  frames: FrameWatch | null;
 };
 
 export async function supervise(engine: ContainerEngine, pair: Pair, plan: SupervisionPlan): Promise<Observed> {
@@ -72,11 +89,12 @@ export async function supervise(engine: ContainerEngine, pair: Pair, plan: Super
   const { kill } = watching;
   try {
     if (noted !== null) await kill.pull(noted); // We may have died between the note and the kill.
-    at(watching, plan.deadlineAt, 'leaseEnded');
+    at(watching, plan.deadlineAt, () => 'leaseEnded');
     return await Promise.race([follow(watching), kill.failed]);
   } finally {
     ending.abort();
     watching.cgroup?.stop();
+    watching.frames?.stop();
     for (const attachment of watching.attachments) attachment.detach();
   }
 }
@@ -88,7 +106,10 @@ function watch(
   signal: AbortSignal,
   noted: KillIntent | null,
 ): Watching {
-  const signals = refereeSignals(plan.onProgress);
+  const signals = refereeSignals({
+    onProgress: plan.onProgress,
+    onFrame: (edge, frame) => watching.frames?.[edge](frame),
+  });
   // The kernel's counters die with the container: the last look is before the kill.
   const kill = killSwitch(engine, pair.names, noted, async () => watching.cgroup?.sample());
   const tap = (limitBytes: number, intent: KillIntent, onLine?: (line: string) => void) =>
@@ -104,6 +125,7 @@ function watch(
     contestantTap: tap(plan.outputBytes, 'output'),
     attachments: [],
     cgroup: null,
+    frames: null,
   };
   return watching;
 }
@@ -122,7 +144,10 @@ async function follow(watching: Watching): Promise<Observed> {
   }
 
   watching.cgroup = watchCgroup(plan.cgroupParent, started.id);
-  at(watching, new Date(started.startedAt.getTime() + plan.timeoutSeconds * 1_000), 'timeout');
+  const frames = framesOf(watching, started.id);
+  watching.frames = frames;
+  const timeoutAt = new Date(started.startedAt.getTime() + plan.timeoutSeconds * 1_000);
+  at(watching, timeoutAt, () => (frames.wasStarved() ? 'starved' : 'timeout'));
   const contestantEnd = ended(engine, contestant, signal);
   await Promise.race([refereeEnd, contestantEnd]);
   if (!(await settles(refereeEnd, plan.timings.refereeSettleMs, signal))) await kill.pull('refereeHung');
@@ -130,6 +155,16 @@ async function follow(watching: Watching): Promise<Observed> {
   if (!(await settles(contestantEnd, plan.timings.contestantSettleMs, signal))) await kill.pull('contestantOutlived');
   await contestantEnd;
   return observe(watching);
+}
+
+function framesOf({ plan, kill }: Watching, containerId: string): FrameWatch {
+  return watchFrames({
+    limits: plan.frames,
+    everyMs: plan.timings.frameLookMs,
+    times: () => plan.cpuTimes(containerId),
+    clock: () => performance.now(),
+    exceeded: (intent) => kill.pullSoon(intent),
+  });
 }
 
 /** Attached before the start, so that no byte is missed. What has ended already, or is gone, stays as it is. */
@@ -175,10 +210,10 @@ async function settles(end: Promise<unknown>, limitMs: number, signal: AbortSign
 }
 
 /** Pulls the switch at a time, or at once where that is over. */
-function at({ plan, kill, signal }: Watching, time: Date, intent: KillIntent): void {
+function at({ plan, kill, signal }: Watching, time: Date, intent: () => KillIntent): void {
   const wait = delay(Math.max(0, time.getTime() - plan.now().getTime()), undefined, { signal });
   wait.then(
-    () => kill.pullSoon(intent),
+    () => kill.pullSoon(intent()),
     () => {}, // Ended before.
   );
 }
@@ -200,6 +235,7 @@ async function observe(watching: Watching): Promise<Observed> {
     contestant: toExit(contestant),
     connected: watching.signals.isConnected() || (watching.pair.wasAdopted ? null : false),
     ...counts,
+    wasStarved: watching.frames?.wasStarved() ?? null,
     log: watching.contestantTap.tail(),
   };
 }

@@ -69,7 +69,9 @@ export const policySchema = z.strictObject({
       budgetSeconds: z.int().positive().default(1_200),
       graceSeconds: z.int().positive().default(120),
       timeoutSeconds: z.int().positive().default(1_800),
-      frameSeconds: z.int().positive().default(120),
+      /** For answering one frame: CPU time of the contestant, and a wide limit of wall-clock time for one that sleeps. */
+      frameCpuSeconds: z.int().positive().default(120),
+      frameSeconds: z.int().positive().default(480),
       setupSeconds: z.int().positive().default(300),
       memoryBytes: z
         .int()

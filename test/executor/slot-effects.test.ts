@@ -46,7 +46,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
     },
     ...{ runtime: null, commands: launchCommands, hasLocalCgroups: false, now: () => new Date(), logger: silent },
     onProgress: () => {},
-    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
+    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
   };
   const place = { executor: executorName, stream: world.slot, plan };
   /** A life of the executor: what a process does between its start and its end. */
