@@ -29,6 +29,12 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
   },
 });
 
+/** A frame's limit was one of the wall clock; it is now one of CPU time as well. */
+function byTheWallClock({ limits, ...policy }: JsonObject): JsonObject {
+  const asBefore = limits as JsonObject;
+  return { ...policy, limits: { ...asBefore, frameCpuSeconds: asBefore.frameSeconds ?? 120 } };
+}
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
  * written.
@@ -45,5 +51,6 @@ export const upcasters: Upcasters = {
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
     }),
+    ({ policy, ...data }) => ({ ...data, policy: byTheWallClock(policy as JsonObject) }),
   ],
 };
