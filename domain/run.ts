@@ -1,4 +1,5 @@
 import type { Examination } from './integrity/examination.ts';
+import type { EarlierAttempt } from './integrity/retry.ts';
 import type { BlobReference } from './ports/blobs.ts';
 import type { FailureVerdict, Measurement, RevealedKeys } from './submission/events.ts';
 
@@ -11,6 +12,7 @@ export type RunOutcome =
       readonly manifest: BlobReference;
       readonly measurement: Measurement;
       readonly examination: Examination | null;
+      readonly earlierAttempts: readonly EarlierAttempt[];
       readonly keys: RevealedKeys | null;
       readonly runnerDigest: string;
       readonly platform: string;
@@ -33,6 +35,8 @@ export type RunOutcome =
       readonly reason: string;
       readonly message: string;
       readonly log: BlobReference | null;
+      /** Hashes of the logits that were given until then; null where nothing is known of it. */
+      readonly commitments: BlobReference | null;
     };
 
 /** Names one attempt everywhere: effects are keyed by it. */

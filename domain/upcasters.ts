@@ -31,8 +31,8 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
 
 /** A frame's limit was one of the wall clock; it is now one of CPU time as well. */
 function byTheWallClock({ limits, ...policy }: JsonObject): JsonObject {
-  const asBefore = limits as JsonObject;
-  return { ...policy, limits: { ...asBefore, frameCpuSeconds: asBefore.frameSeconds ?? 120 } };
+  const frameSeconds = (limits as JsonObject | undefined)?.frameSeconds ?? 120;
+  return { ...policy, limits: { ...(limits as JsonObject), frameSeconds, frameCpuSeconds: frameSeconds } };
 }
 
 /**
@@ -40,7 +40,8 @@ function byTheWallClock({ limits, ...policy }: JsonObject): JsonObject {
  * written.
  */
 export const upcasters: Upcasters = {
-  AttemptCompleted: [withoutCuts],
+  AttemptAborted: [(data) => ({ ...data, commitments: null })],
+  AttemptCompleted: [withoutCuts, (data) => ({ ...data, earlierAttempts: [] })],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty],

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract, type Header, pack } from 'tar-stream';
+import { commitmentsLimitBytes } from './commitments.ts';
 import type { RefereeFiles } from './read-run-files.ts';
 import { cutsLimitBytes } from './run-cuts.ts';
 import { manifestLimitBytes } from './run-manifest.ts';
@@ -43,21 +44,27 @@ export class UnexpectedArchiveError extends Error {
 
 const recordName = 'record.json';
 const cutsName = 'cuts.json';
+const commitmentsName = 'commitments.jsonl';
 const manifestName = 'prism_run_manifest.v2.json';
 const outputLimits: Readonly<Record<string, number>> = {
   [recordName]: recordLimitBytes,
   [cutsName]: cutsLimitBytes,
+  [commitmentsName]: commitmentsLimitBytes,
   [manifestName]: manifestLimitBytes,
 };
+
+/** Null for what isn't there; `commitments` is there as soon as a run has begun. */
+export type Outputs = RefereeFiles & { readonly commitments: Uint8Array | null };
 
 /**
  * Reads the files by their fixed names. Links, devices and files over their limit are refused
  * (`UnexpectedArchiveError`); other plain files, such as an unfinished temporary one, are passed over.
  */
-export async function readOutputs(tar: Readable): Promise<RefereeFiles> {
+export async function readOutputs(tar: Readable): Promise<Outputs> {
   const files = await readEntries(tar, outputLimits);
   const read = (name: string) => files.get(name) ?? null;
-  return { record: read(recordName), cuts: read(cutsName), manifest: read(manifestName) };
+  const [record, cuts, manifest] = [read(recordName), read(cutsName), read(manifestName)];
+  return { record, cuts, manifest, commitments: read(commitmentsName) };
 }
 
 /** Plain files of a tar by their last path component, as far as `limits` names them. */

@@ -14,10 +14,11 @@ import type { LivingState, SubmissionState } from '../domain/submission/state.ts
 import type { AttemptPlan } from './attempt.ts';
 import { type AttemptScope, attemptNames } from './attempt-names.ts';
 import { attemptCgroup } from './cgroup-watch.ts';
+import { readCommitments } from './commitments.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { LaunchCommands } from './container-options.ts';
 import { readCpuTimes } from './cpu-times.ts';
-import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
+import { type AbortedAttempts, abortedAttempts, type LeasedAttempt } from './leased-attempt.ts';
 import type { Logger } from './logger.ts';
 import { readJson } from './read-json.ts';
 import type { Examining } from './read-run-files.ts';
@@ -83,10 +84,10 @@ export async function planAttempt(
     throw new Error(`submission ${lease.submissionId} has no contract to run`);
   const run = state.runs.find((candidate) => candidate.run === lease.run);
   if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
-  const [policy, files, previousRefereeDeaths, rerunOf] = await Promise.all([
+  const [policy, files, aborted, rerunOf] = await Promise.all([
     parts.policyOf(run.policyVersion),
     parts.readBundle(state.identity.bundle.sha256),
-    countRefereeDeaths(parts.log, stream, lease.run),
+    abortedAttempts(parts.log, stream, lease.run),
     run.purpose === 'rerun' ? repeatedRecord(parts, state) : null,
   ]);
   const repeats = repeatedBy(state, run);
@@ -111,7 +112,7 @@ export async function planAttempt(
     pair: pairPlan(parts, place, scope, policy, lease.deadlineAt),
     spec,
     bundle: canonicalBundle(files),
-    examining: { bounds: integrity, rerunOf },
+    examining: { bounds: integrity, rerunOf, committed: await storedCommitments(parts, aborted) },
     supervision: {
       cgroupParent,
       outputBytes: policy.limits.outputBytes,
@@ -123,7 +124,7 @@ export async function planAttempt(
       now: parts.now,
       onProgress: (progress) => parts.onProgress({ ...beat, at: parts.now().toISOString(), progress }),
     },
-    previousRefereeDeaths,
+    previousRefereeDeaths: aborted.refereeDeaths,
     hasPolicyMemory: place.plan.memoryBytes >= policy.limits.memoryBytes,
     engineInterrupted,
   };
@@ -135,6 +136,14 @@ async function repeatedRecord({ blobs }: ExecutorParts, state: LivingState): Pro
   if (scored === undefined) throw new Error(`submission ${state.identity.submissionId} has no score run to repeat`);
   const stored = await buffer(await blobs.open(scored.record.sha256));
   return { record: recordSchema.parse(readJson(stored, 'record')), platform: scored.platform };
+}
+
+async function storedCommitments({ blobs }: ExecutorParts, { committed }: AbortedAttempts) {
+  const read = committed.map(async ({ attempt, commitments }) => {
+    const stored = readCommitments(await buffer(await blobs.open(commitments.sha256)));
+    return stored === null ? [] : [{ attempt, ...stored }];
+  });
+  return (await Promise.all(read)).flat();
 }
 
 /**

@@ -10,6 +10,7 @@ import { canonicalJson } from '../domain/canonical-json.ts';
 import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
 import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
 import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
+import { type Committed, type EarlierAttempt, heldAgainst } from '../domain/integrity/retry.ts';
 import type { Measurement } from '../domain/submission/events.ts';
 import type { AttemptFiles } from '../domain/submission/replay.ts';
 import type { ManifestReading } from './outcome.ts';
@@ -23,6 +24,7 @@ import type { RunSpec } from './run-spec.ts';
 export type Measured = {
   readonly measurement: Measurement;
   readonly examination: Examination;
+  readonly earlierAttempts: readonly EarlierAttempt[];
   readonly runnerDigest: string;
   readonly platform: string;
 };
@@ -59,6 +61,8 @@ export type Examining = {
   readonly bounds: TestBounds;
   /** The run that a rerun repeats. */
   readonly rerunOf: { readonly record: RunRecord; readonly platform: string } | null;
+  /** What the run's earlier attempts had committed to when they ended by our fault. */
+  readonly committed: readonly (Committed & { readonly platform: string })[];
 };
 
 /** Reads and checks the files. Never throws on their account. */
@@ -200,13 +204,17 @@ function mustBe(what: string, stated: unknown, expected: unknown): void {
   if (stated !== expected) throw new InvalidFileError(`${what} is ${stated}, expected ${expected}`);
 }
 
-function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, { bounds, rerunOf }: Examining): Measured {
+function toMeasured(manifest: RunManifest, record: RunRecord, cuts: RunCuts, examining: Examining): Measured {
+  const { bounds, rerunOf, committed } = examining;
   const { runnerDigest, platform: fingerprint } = manifest.provenance;
   const platform = platformDigest(runnerDigest, fingerprint);
   if (rerunOf !== null) mustBe('the platform of a rerun', platform, rerunOf.platform);
   return {
     measurement: measure(record, factsOf(manifest)),
     examination: examine(record, cuts, bounds, rerunOf?.record ?? null),
+    earlierAttempts: committed
+      .filter((earlier) => earlier.platform === platform)
+      .map((earlier) => heldAgainst(record, earlier)),
     runnerDigest,
     platform,
   };
@@ -218,7 +226,7 @@ function factsOf({ xzBytes, stoppedByClock, deterministic, compute }: RunManifes
 }
 
 /** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
-function platformDigest(runnerDigest: string, platform: RunManifest['provenance']['platform']): string {
+export function platformDigest(runnerDigest: string, platform: RunManifest['provenance']['platform']): string {
   const fingerprint = canonicalJson({ runnerDigest, ...platform });
   return sha256Hex(Buffer.from(fingerprint));
 }

@@ -7,7 +7,7 @@ export const manifestLimitBytes = 2 ** 20;
 const claimSchema = z.string().max(8_192).nullable();
 const secondsSchema = z.number().nonnegative();
 
-const platformSchema = z.strictObject({
+export const platformSchema = z.strictObject({
   torch: z.string(),
   python: z.string(),
   cpu: z.string(),

@@ -34,6 +34,7 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
     'manifest',
     'measurement',
     'examination',
+    'earlierAttempts',
     'keys',
     'runnerDigest',
     'platform',

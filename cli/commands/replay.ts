@@ -10,7 +10,8 @@ import {
   submissionEventSchemas,
   submissionStream,
 } from '../../domain/submission/events.ts';
-import { type AttemptFiles, type Replayed, replay } from '../../domain/submission/replay.ts';
+import { type AttemptFiles, type PlacedCommitments, type Replayed, replay } from '../../domain/submission/replay.ts';
+import { readCommitments } from '../../executor/commitments.ts';
 import { readStoredAttempt } from '../../executor/read-run-files.ts';
 import { openStorage, type Storage } from '../../storage/open-storage.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
@@ -24,6 +25,7 @@ export async function replaySubmission(config: Config, id: string, output: Outpu
     const policies = policiesOf(commandHandler(storage.log, policyAggregate));
     const replayed = await replay(history, {
       filesOf: (completed) => filesOf(storage, completed),
+      committedIn: ({ commitments }) => committedIn(storage, commitments),
       policyOf: policies.ofVersion,
     });
     output.result({ submissionId: id, replayed }, () => describe(history, replayed));
@@ -58,6 +60,10 @@ async function filesOf(
     reference === null ? null : buffer(await blobs.open(reference.sha256));
   const files = { record: await bytesOf(record), cuts: await bytesOf(cuts), manifest: await bytesOf(manifest) };
   return readStoredAttempt(files, keys?.cuts ?? '');
+}
+
+async function committedIn({ blobs }: Storage, commitments: BlobReference | null): Promise<PlacedCommitments | null> {
+  return commitments === null ? null : readCommitments(await buffer(await blobs.open(commitments.sha256)));
 }
 
 function describe(history: readonly SubmissionEvent[], replayed: readonly Replayed[]): string {

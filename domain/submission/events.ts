@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Examination } from '../integrity/examination.ts';
 import { rerunVerdicts } from '../integrity/rerun.ts';
+import type { EarlierAttempt } from '../integrity/retry.ts';
 import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
 
 export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -141,6 +142,13 @@ export const examinationSchema = z.strictObject({
     .nullable(),
 }) satisfies z.ZodType<Examination>;
 
+const earlierAttemptSchema = z.strictObject({
+  attempt: z.int().positive(),
+  groupsCompared: countSchema,
+  groupsEqual: countSchema,
+  firstDifferingGroup: countSchema.nullable(),
+}) satisfies z.ZodType<EarlierAttempt>;
+
 /**
  * The keys that an attempt was examined by, hex: of its cuts, and of the choice of scored rows where there was one. They
  * stand in the event that ends a run and nowhere before.
@@ -254,6 +262,8 @@ const dataSchemas = {
     manifest: blobReferenceSchema,
     measurement: measurementSchema,
     examination: examinationSchema.nullable(),
+    /** Attempts of this run that ended by our fault on this platform, and whether they had answered alike. */
+    earlierAttempts: z.array(earlierAttemptSchema).readonly(),
     keys: keysSchema.nullable(),
     runnerDigest: z.string(),
     /** Digest of the platform fingerprint: results compare exactly only inside one. */
@@ -276,6 +286,8 @@ const dataSchemas = {
     reason: z.string(),
     message: z.string().max(textLimit),
     log: blobReferenceSchema.nullable(),
+    /** Hashes of the logits that the contestant had given until then (PROTOCOL.md §3). */
+    commitments: blobReferenceSchema.nullable(),
   }),
   AttemptCancelled: z.strictObject({ ...attemptKey, operator: z.string(), reason: z.string() }),
   RunConcluded: z.strictObject({

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { examine } from '../integrity/examination.ts';
 import { type ManifestFacts, measure } from '../integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../integrity/record.ts';
+import { type Committed, heldAgainst } from '../integrity/retry.ts';
 import type { ActivePolicy } from '../policy/policy.ts';
 import { isRejection } from '../rejection.ts';
 import { completeScore } from './decide-conclusion.ts';
@@ -16,14 +17,18 @@ export type AttemptFiles = { readonly record: RunRecord; readonly cuts: RunCuts;
 /** What is read while a history is replayed. Both throw where something isn't there. */
 export type ReplaySource = {
   filesOf(completed: SubmissionEventData<'AttemptCompleted'>): Promise<AttemptFiles>;
+  /** What an attempt had committed to; null where that is nothing. `platform` as in `AttemptCompleted`. */
+  committedIn(aborted: SubmissionEventData<'AttemptAborted'>): Promise<PlacedCommitments | null>;
   policyOf(version: number): Promise<ActivePolicy>;
 };
+
+export type PlacedCommitments = Pick<Committed, 'logits'> & { readonly platform: string };
 
 /** One number or document that was stated in the history and computed anew. */
 export type Replayed = {
   /** Index of the event in the history. */
   readonly index: number;
-  readonly what: 'measurement' | 'examination' | 'score';
+  readonly what: 'measurement' | 'examination' | 'earlierAttempts' | 'score';
   readonly stated: object | null;
   readonly computed: object | null;
   readonly isEqual: boolean;
@@ -37,6 +42,7 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
   const replayed: Replayed[] = [];
   let state: SubmissionState = initialState;
   let scored: RunRecord | null = null;
+  const aborted: Aborted[] = [];
   for (const [index, event] of history.entries()) {
     const add = (what: Replayed['what'], stated: object | null, computed: object | null) =>
       replayed.push({ index, what, stated, computed, isEqual: isDeepStrictEqual(stated, computed) });
@@ -45,7 +51,14 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
       add('measurement', event.data.measurement, measure(files.record, files.facts));
       const rerunOf = run.purpose === 'rerun' ? scored : null;
       add('examination', event.data.examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
+      const earlier = aborted.filter(isOf(event.data)).map((attempt) => heldAgainst(files.record, attempt));
+      if (earlier.length + event.data.earlierAttempts.length > 0)
+        add('earlierAttempts', event.data.earlierAttempts, earlier);
       if (run.purpose === 'score') scored = files.record;
+    }
+    if (event.type === 'AttemptAborted') {
+      const committed = await source.committedIn(event.data);
+      if (committed !== null) aborted.push({ ...committed, run: event.data.run, attempt: event.data.attempt });
     }
     if ((event.type === 'ScoreComputed' || event.type === 'ScoreRecomputed') && state.phase !== 'absent') {
       add('score', event.data.score, scoreOf(state, await source.policyOf(event.data.policyVersion)));
@@ -53,6 +66,12 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
     state = evolve(state, event);
   }
   return replayed;
+}
+
+type Aborted = PlacedCommitments & Committed & { readonly run: string };
+
+function isOf({ run, platform }: SubmissionEventData<'AttemptCompleted'>) {
+  return (aborted: Aborted) => aborted.run === run && aborted.platform === platform;
 }
 
 async function attemptOf(state: LivingState, data: SubmissionEventData<'AttemptCompleted'>, source: ReplaySource) {

@@ -45,8 +45,9 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     case 'AttemptCompleted': {
       if (run.status !== 'attempting') return run;
       const { deviceClass } = run;
-      const { measurement, record, cuts, examination, platform } = event.data;
-      return { ...kept, status: 'measured', deviceClass, measurement, record, cuts, examination, platform };
+      const { measurement, record, cuts, examination, earlierAttempts, platform } = event.data;
+      const result = { deviceClass, measurement, record, cuts, examination, earlierAttempts, platform };
+      return { ...kept, status: 'measured', ...result };
     }
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
@@ -106,7 +107,10 @@ export function repeatedBy(state: Pick<LivingState, 'runs'>, { purpose }: Pick<R
   return scored === undefined ? null : { measurement: scored.measurement, frames: scored.examination?.frames ?? 0 };
 }
 
-/** What reruns have said of the score so far, the gravest first, and the one that said so. */
+/**
+ * What reruns have said of the score so far, the gravest first, and the one that said so. While none has, the run's own attempts may: one
+ * that ended by our fault, and had answered otherwise.
+ */
 export function confirmationOf({ runs }: Pick<LivingState, 'runs'>): {
   readonly confirmation: Confirmation;
   readonly by: Run | null;
@@ -115,7 +119,9 @@ export function confirmationOf({ runs }: Pick<LivingState, 'runs'>): {
     const by = runs.find((run) => isConcluded(run) && rerunVerdictOf(run) === verdict);
     if (by !== undefined) return { confirmation: verdict, by };
   }
-  return { confirmation: 'unconfirmed', by: null };
+  const earlier = scoredRun({ runs })?.earlierAttempts ?? [];
+  const hasAnsweredAlike = earlier.every(({ firstDifferingGroup }) => firstDifferingGroup === null);
+  return { confirmation: hasAnsweredAlike ? 'unconfirmed' : 'nonReproducible', by: null };
 }
 
 function rerunVerdictOf(run: Run): RerunVerdict | null {

@@ -1,5 +1,6 @@
 import type { Examination } from '../integrity/examination.ts';
 import type { RerunVerdict } from '../integrity/rerun.ts';
+import type { EarlierAttempt } from '../integrity/retry.ts';
 import type { BlobReference } from '../ports/blobs.ts';
 import type {
   FailureReason,
@@ -20,6 +21,7 @@ export type Result = {
   readonly record: BlobReference;
   readonly cuts: BlobReference | null;
   readonly examination: Examination | null;
+  readonly earlierAttempts: readonly EarlierAttempt[];
   readonly platform: string;
 };
 

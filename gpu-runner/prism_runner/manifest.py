@@ -134,14 +134,19 @@ def provenance(spec: RunSpec) -> Mapping[str, object]:
         "runnerDigest": spec.runner_digest,
         "dataDigest": spec.data_digest,
         "tokenizersDigest": spec.tokenizers_digest,
-        "platform": {
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-            "cpu": _cpu_model(),
-            "capability": torch.backends.cpu.get_cpu_capability(),
-            "threads": spec.threads,
-            "device": spec.device,
-        },
+        "platform": platform_of(spec),
+    }
+
+
+def platform_of(spec: RunSpec) -> Mapping[str, object]:
+    """The fingerprint: results compare exactly only where it is the same."""
+    return {
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "cpu": _cpu_model(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": spec.threads,
+        "device": spec.device,
     }
 
 

@@ -62,6 +62,7 @@ export const spec: RunSpec = {
 export const examining: Examining = {
   bounds: { equalityBoundMicroNats: 50_000, standardErrors: 4 },
   rerunOf: null,
+  committed: [],
 };
 
 /**
