@@ -22,6 +22,7 @@ import type { Heartbeats } from './domain/ports/heartbeats.ts';
 import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
 import { submissionAggregate } from './domain/submission/decide.ts';
+import type { TokenizerClass } from './domain/tokenizer.ts';
 import { lotOf } from './executor/cut-keys.ts';
 import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
@@ -30,6 +31,7 @@ import { startExecutor } from './executor/start-executor.ts';
 import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
+import { offeredHere } from './gates/tokenizer.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workClaims } from './machines/due/claim-work.ts';
@@ -66,6 +68,8 @@ export type Runtime = {
   readonly runner: RunnerFacts;
   readonly seasonSecret: Uint8Array;
   readonly cutSecret: Uint8Array;
+  /** What the tokenizers' folder and the runner make possible; policy may offer less. */
+  readonly tokenizers: readonly TokenizerClass[];
 };
 
 export type Service = {
@@ -189,6 +193,8 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const inspector = inspectorContainer({ engine: dockerEngine(docker), imageId: runner.imageId, instance, logger });
   opened.push(inspector.close);
 
+  const contract = contractGate(readBundle, inspector);
+
   const shared = { submissions, policies, clock: now };
   const manager = startProcessManager({
     ...shared,
@@ -197,7 +203,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates: { contract: contractGate(readBundle, inspector) },
+        gates: { contract: (state, policy) => contract(state, offeredHere(policy, runtime.tokenizers)) },
         claim: workClaims({
           claims: commandHandler(storage.log, claimAggregate),
           owner: config.executorName,

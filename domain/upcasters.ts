@@ -46,6 +46,8 @@ export const upcasters: Upcasters = {
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty],
   ScoreRecomputed: [withoutUncertainty],
+  /** Contracts from before bundles could declare their tokenizer read as they are. */
+  ContractResolved: [(data) => data],
   /** Policies from before reruns asked for none. */
   PolicyActivated: [
     ({ policy, ...data }) => ({

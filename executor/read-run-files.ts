@@ -13,6 +13,7 @@ import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.
 import { type Committed, type EarlierAttempt, heldAgainst } from '../domain/integrity/retry.ts';
 import type { Measurement } from '../domain/submission/events.ts';
 import type { AttemptFiles } from '../domain/submission/replay.ts';
+import { tokenizerName } from '../domain/tokenizer.ts';
 import type { ManifestReading } from './outcome.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
 import { checkCuts, cutsSchema } from './run-cuts.ts';
@@ -139,7 +140,7 @@ const shortOfStream = 3;
 function checkAgainstRecord(manifest: RunManifest, record: RunRecord, asked: Asked): void {
   mustBe('record.codeHash', record.codeHash, asked.codeHash);
   mustBe('record.seed', record.seed, asked.seed);
-  mustBe('record.tokenizer', record.tokenizer, asked.tokenizer);
+  mustBe('record.tokenizer', record.tokenizer, tokenizerName(asked.tokenizer));
   mustBe('record.scoredRowFraction', record.scoredRowFraction, asked.rows.fraction);
   const missing = asked.streamBytes - record.streamBytes;
   if (missing < 0 || missing > shortOfStream) {

@@ -3,6 +3,7 @@ import type { Density } from '../domain/integrity/placement.ts';
 import { type Policy, scoredRowFraction } from '../domain/policy/policy.ts';
 import type { AttemptKey } from '../domain/run.ts';
 import type { Entrypoint, ResolvedContract, RunPurpose } from '../domain/submission/events.ts';
+import type { Tokenizer } from '../domain/tokenizer.ts';
 import { cutKeyOf, rowKeyOf } from './cut-keys.ts';
 
 /** `/attempt/in/spec.json` (gpu-runner/PROTOCOL.md §1). Bytes, seconds and counts. */
@@ -16,7 +17,7 @@ export type RunSpec = AttemptKey & {
   readonly seed: number;
   readonly seasonSecret: string;
   readonly streamBytes: number;
-  readonly tokenizer: ResolvedContract['tokenizer'];
+  readonly tokenizer: Tokenizer;
   readonly architecture: Entrypoint;
   readonly training: Entrypoint;
   readonly limits: SpecLimits;

@@ -1,7 +1,7 @@
 import type { Finding } from '../domain/submission/events.ts';
 
 /** Changes whenever the contract gate may judge a bundle differently; recorded with every verdict. */
-export const contractGateVersion = 'contract/1';
+export const contractGateVersion = 'contract/2';
 
 /** The closed list of what contract resolution finds (CONTRACT §1). */
 export const contractRules = {
@@ -21,6 +21,7 @@ export const contractRules = {
   'prism:contract-declared-file-missing': 'A declared file is not in the bundle.',
   'prism:contract-tokenizer-unknown': 'The tokenizer is not one that the contract knows.',
   'prism:contract-tokenizer-not-offered': "This deployment's policy does not offer the tokenizer.",
+  'prism:contract-tokenizer-file': 'The declared tokenizer is not a `.json` file of form prism_bpe.v1.',
   'prism:contract-python-syntax': 'A Python file cannot be parsed.',
 } as const;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Examination } from '../integrity/examination.ts';
 import { rerunVerdicts } from '../integrity/rerun.ts';
 import type { EarlierAttempt } from '../integrity/retry.ts';
+import { tokenizerSchema } from '../tokenizer.ts';
 import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
 
 export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -74,7 +75,7 @@ export const resolvedContractSchema = z.strictObject({
   kind: z.enum(['full', 'architecture_only', 'training_for_arch']),
   architectureId: z.string().nullable(),
   name: z.string().nullable(),
-  tokenizer: z.enum(['bytes', 'gpt2']),
+  tokenizer: tokenizerSchema,
   architecture: roleSchema,
   training: roleSchema,
 });

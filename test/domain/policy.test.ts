@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { policyStream } from '../../domain/policy/events.ts';
-import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import { type PolicyDraft, policySchema, scoredRowFraction } from '../../domain/policy/policy.ts';
 import {
   NoPolicyError,
   type PolicyCommand,
   policiesOf,
   policyAggregate,
 } from '../../domain/policy/policy-aggregate.ts';
+import type { Tokenizer } from '../../domain/tokenizer.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -92,6 +93,19 @@ describe('The policy', () => {
         .thenRefused('invalidPolicy');
     });
   }
+
+  it('has one share of scored rows for a class of tokenizers, and one for all that bundles declare', () => {
+    const scoredRows = [
+      { tokenizer: 'gpt2', deviceClass: 'gpu', fraction: 0.5 },
+      { tokenizer: 'declared', deviceClass: 'gpu', fraction: 0.25 },
+    ] as const;
+    const policy = policySchema.parse({ integrity: { scoredRows } });
+    const fraction = (tokenizer: Tokenizer) => scoredRowFraction(policy, tokenizer, 'gpu');
+    expect(fraction('gpt2')).to.equal(0.5);
+    expect(['a.json', 'b.json'].map((path) => fraction({ bpe: { path } }))).to.deep.equal([0.25, 0.25]);
+    expect(fraction('llama')).to.equal(1);
+    expect(scoredRowFraction(policy, 'gpt2', 'cpu')).to.equal(1);
+  });
 
   it('is read by its version, or not at all', async () => {
     const handler = commandHandler(memoryEventLog(), policyAggregate);

@@ -153,6 +153,16 @@ describe('readRunFiles on what a referee wrote', () => {
     expect(Math.abs(microNats - all)).to.be.within(1, 2 * standardErrorMicroNats);
   });
 
+  it('takes a run on a declared tokenizer, which the record names by its path', async () => {
+    const { asked, record, reading, measured } = await read('declared');
+    expect(reading).to.deep.equal({ kind: 'completed' });
+    expect(asked.tokenizer).to.deep.equal({ bpe: { path: 'tokens.json' } });
+    const { tokenizer, streamTokens }: DraftRecord = JSON.parse(String(record));
+    expect(tokenizer).to.equal('tokens.json');
+    expect(measured?.measurement).to.include({ vocab: 266 });
+    expect(streamTokens).to.be.below(measured?.measurement.streamBytes ?? 0);
+  });
+
   it('takes a conviction with its evidence', async () => {
     expect((await read('convicted')).reading).to.deep.include({ kind: 'failed', verdict: 'causality' });
   });

@@ -4,6 +4,7 @@ import { policySchema } from '../../domain/policy/policy.ts';
 import { type Inspector, InspectorUnavailableError } from '../../domain/ports/inspector.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { bundleReader, StoredBundleError } from '../../gates/bundle-reader.ts';
+import { contractGateVersion } from '../../gates/contract-rules.ts';
 import { packFiles } from '../../gates/pack.ts';
 import { contractGate } from '../../gates/run-gate.ts';
 import { fakeInspector } from './fake-inspector.ts';
@@ -50,7 +51,7 @@ async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
 
 describe('the contract gate', () => {
   it('resolves a stored bundle', async () => {
-    expect(await gate(fakeInspector())).to.include({ kind: 'resolved', gateVersion: 'contract/1' });
+    expect(await gate(fakeInspector())).to.include({ kind: 'resolved', gateVersion: contractGateVersion });
   });
 
   it('fails one that breaks the contract, with findings', async () => {

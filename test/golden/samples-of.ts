@@ -90,6 +90,7 @@ function sampleText({ format, pattern, minLength = 0 }: Schema, isLean: boolean)
   if (format === 'date-time') return '2026-01-01T00:00:00.000Z';
   if (format === 'uuid') return '97edb3fc-6f3a-5fb5-8d0b-3c1f0a2d4e61';
   if (pattern === '^[0-9a-f]{64}$') return (isLean ? '0' : '3a').repeat(isLean ? 64 : 32);
+  if (pattern === '.*\\.json$') return isLean ? 'x.json' : 'words/tokens.json';
   if (pattern !== undefined) throw new Error(`no sample of ${pattern}`);
   return isLean ? 'x'.repeat(minLength) : 'text "ü"\n\u{1f600}';
 }

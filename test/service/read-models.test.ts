@@ -16,7 +16,7 @@ import { fakeDocker, fakeImage } from './fake-docker.ts';
 
 const logger = pino({ level: 'silent' });
 const runner = { ...fakeImage, tokenizersDir: '/none', tokenizersDigest: 'none', dataDir: '/none', dataDigest: 'none' };
-const fakeRuntime = { runner, seasonSecret: Buffer.alloc(32), cutSecret: Buffer.alloc(32, 1) };
+const fakeRuntime = { runner, seasonSecret: Buffer.alloc(32), cutSecret: Buffer.alloc(32, 1), tokenizers: [] };
 const names = projections.map(({ name }) => name);
 
 async function configOf(dataDir: string, events: number): Promise<Config> {
