@@ -32,6 +32,7 @@ import { bundleReader } from './gates/bundle-reader.ts';
 import { readArchive } from './gates/intake.ts';
 import { contractGate } from './gates/run-gate.ts';
 import { offeredHere } from './gates/tokenizer.ts';
+import { withXzCap } from './gates/xz-cap.ts';
 import { createApp } from './http/app.ts';
 import { registerServiceMetrics } from './http/service-metrics.ts';
 import { workClaims } from './machines/due/claim-work.ts';
@@ -193,7 +194,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
   const inspector = inspectorContainer({ engine: dockerEngine(docker), imageId: runner.imageId, instance, logger });
   opened.push(inspector.close);
 
-  const contract = contractGate(readBundle, inspector);
+  const contract = withXzCap(contractGate(readBundle, inspector), readBundle, inspector);
 
   const shared = { submissions, policies, clock: now };
   const manager = startProcessManager({

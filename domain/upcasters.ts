@@ -29,10 +29,13 @@ const withoutUncertainty: Upcast = ({ score, ...data }) => ({
   },
 });
 
-/** A frame's limit was one of the wall clock; it is now one of CPU time as well. */
-function byTheWallClock({ limits, ...policy }: JsonObject): JsonObject {
+/** A frame's limit was one of the wall clock, and is now one of CPU time as well; bundles weren't capped by their xz size. */
+function asLimitedBefore({ limits, ...policy }: JsonObject): JsonObject {
   const frameSeconds = (limits as JsonObject | undefined)?.frameSeconds ?? 120;
-  return { ...policy, limits: { ...(limits as JsonObject), frameSeconds, frameCpuSeconds: frameSeconds } };
+  return {
+    ...policy,
+    limits: { ...(limits as JsonObject), frameSeconds, frameCpuSeconds: frameSeconds, bundleXzBytes: null },
+  };
 }
 
 /**
@@ -54,6 +57,6 @@ export const upcasters: Upcasters = {
       ...data,
       policy: { ...(policy as JsonObject), integrity: { reruns: { mode: 'off' } } },
     }),
-    ({ policy, ...data }) => ({ ...data, policy: byTheWallClock(policy as JsonObject) }),
+    ({ policy, ...data }) => ({ ...data, policy: asLimitedBefore(policy as JsonObject) }),
   ],
 };

@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { deriveId } from '../domain/ids.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
 import { digestSchema } from '../domain/values.ts';
 import type { ContainerEngine, Conversation } from './container-engine.ts';
@@ -40,8 +41,11 @@ const moduleSchema = z.strictObject({
 }) satisfies z.ZodType<ModuleFacts>;
 const answerSchema = z.union([
   z.strictObject({ id: z.string(), modules: z.array(moduleSchema) }),
+  z.strictObject({ id: z.string(), xzBytes: z.int().positive() }),
   z.strictObject({ id: z.string().nullable(), error: z.string() }),
 ]);
+
+type Answer = { readonly modules?: readonly ModuleFacts[]; readonly xzBytes?: number };
 
 /** A running container and the one question it may have before it. */
 type Session = {
@@ -50,7 +54,7 @@ type Session = {
   nextLine(): Promise<string>;
 };
 
-export function inspectorContainer(options: InspectorOptions): Inspector & { close(): Promise<void> } {
+export function inspectorContainer(options: InspectorOptions): Inspector & BundleMeter & { close(): Promise<void> } {
   const { engine, logger } = options;
   const name = `prism-${deriveId('inspector', options.instance)}-inspector`;
   const answerLimitMs = options.answerLimitMs ?? defaultAnswerLimitMs;
@@ -77,20 +81,20 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     await engine.removeContainer(name);
   }
 
-  async function askOnce(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function askOnce(question: object): Promise<Answer> {
     session ??= await open();
     questions += 1;
     const id = String(questions);
     const answer = session.nextLine();
-    session.conversation.write(`${JSON.stringify({ id, files })}\n`);
+    session.conversation.write(`${JSON.stringify({ id, ...question })}\n`);
     return parseAnswer(await within(answer, answerLimitMs), id);
   }
 
-  async function ask(files: readonly { path: string; source: string }[]): Promise<readonly ModuleFacts[]> {
+  async function ask(question: object): Promise<Answer> {
     for (let tries = 1; ; tries += 1) {
       if (isClosed) throw new InspectorUnavailableError('The inspector is closed.');
       try {
-        return await askOnce(files);
+        return await askOnce(question);
       } catch (error) {
         logger.warn({ err: error, tries }, 'the inspector did not answer');
         await drop().catch((cause) => logger.warn({ err: cause }, 'the inspector could not be removed'));
@@ -100,12 +104,22 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     }
   }
 
+  function inTurn(question: object): Promise<Answer> {
+    const answer = queue.then(() => ask(question));
+    queue = answer.catch(() => {});
+    return answer;
+  }
+
   return {
-    inspect(sources) {
-      const files = sources.map(({ path, bytes }) => ({ path, source: Buffer.from(bytes).toString('base64') }));
-      const answer = queue.then(() => ask(files));
-      queue = answer.catch(() => {});
-      return answer;
+    async inspect(sources) {
+      const { modules } = await inTurn({
+        files: sources.map(({ path, bytes }) => ({ path, source: Buffer.from(bytes).toString('base64') })),
+      });
+      return modules ?? otherAnswer();
+    },
+    async xzBytes(canonicalBundle) {
+      const { xzBytes } = await inTurn({ bundle: Buffer.from(canonicalBundle).toString('base64') });
+      return xzBytes ?? otherAnswer();
     },
     async close() {
       isClosed = true;
@@ -115,6 +129,10 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
       await drop();
     },
   };
+}
+
+function otherAnswer(): never {
+  throw new InspectorUnavailableError('The inspector answered another question.');
 }
 
 async function openSession(engine: ContainerEngine, name: string): Promise<Session> {
@@ -157,9 +175,9 @@ async function within(answer: Promise<string>, limitMs: number): Promise<string>
   }
 }
 
-function parseAnswer(line: string, id: string): readonly ModuleFacts[] {
+function parseAnswer(line: string, id: string): Answer {
   const answer = answerSchema.parse(JSON.parse(line));
   if (answer.id !== id) throw new Error(`An answer to question ${answer.id} came in place of ${id}.`);
   if ('error' in answer) throw new Error(`The inspector refused: ${answer.error}`);
-  return answer.modules;
+  return answer;
 }

@@ -8,9 +8,10 @@ import { z } from 'zod';
 import { sha256Hex } from '../domain/blob-digest.ts';
 import { canonicalJson } from '../domain/canonical-json.ts';
 import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
-import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
+import { type ManifestFacts, measure, step0Of } from '../domain/integrity/measure.ts';
 import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
 import { type Committed, type EarlierAttempt, heldAgainst } from '../domain/integrity/retry.ts';
+import { isStep0Anomalous } from '../domain/scoring/score.ts';
 import type { Measurement } from '../domain/submission/events.ts';
 import type { AttemptFiles } from '../domain/submission/replay.ts';
 import { tokenizerName } from '../domain/tokenizer.ts';
@@ -153,6 +154,7 @@ function checkAgainstRecord(manifest: RunManifest, record: RunRecord, asked: Ask
     Math.round(manifest.metrics.sum_neg_log_likelihood_nats * 1e6),
     record.totals.microNats,
   );
+  mustBe('anti_cheat.step0_anomaly', manifest.anti_cheat.step0_anomaly, isStep0Anomalous(step0Of(record)));
   mustBe('the curve', manifest.metrics.covered_bytes_cumulative.length, manifest.metrics.online_loss.length);
   if (manifest.xzBytes === 0) throw new InvalidFileError('xzBytes is 0');
 }

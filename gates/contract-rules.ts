@@ -5,6 +5,7 @@ export const contractGateVersion = 'contract/2';
 
 /** The closed list of what contract resolution finds (CONTRACT §1). */
 export const contractRules = {
+  'prism:contract-xz-size': "The bundle compressed by xz is larger than this deployment's policy allows.",
   'prism:contract-manifest-twice': 'Both prism.yaml and prism.yml are present; keep one.',
   'prism:contract-manifest-size': 'The manifest is larger than 16,384 bytes.',
   'prism:contract-manifest-syntax': 'The manifest is not one well-formed YAML document in UTF-8.',

@@ -84,6 +84,8 @@ export const policySchema = z.strictObject({
         .int()
         .positive()
         .default(2 * 2 ** 30),
+      /** Of a bundle in canonical form, compressed by xz (CONTRACT §4); null: no cap. */
+      bundleXzBytes: z.int().positive().nullable().default(131_072),
       outputBytes: z
         .int()
         .positive()

@@ -156,10 +156,13 @@ def problem_of(raw: bytes) -> str | None:
     """What the run of a bundle with this file says of it."""
     try:
         declared_tokenizer(write_canonical({"words/tokens.json": raw}), "words/tokens.json")
+        failed = None
     except AttemptFailed as failure:
-        assert (failure.verdict, failure.where) == ("contract", "words/tokens.json")
-        return failure.message.removeprefix("words/tokens.json is no tokenizer: ")
-    return None
+        failed = failure
+    if failed is None:
+        return None
+    assert (failed.verdict, failed.where) == ("contract", "words/tokens.json")
+    return failed.message.removeprefix("words/tokens.json is no tokenizer: ")
 
 
 @pytest.mark.parametrize("case", FILES, ids=lambda case: str(case["name"]))

@@ -318,6 +318,11 @@ describe('readRunFiles refuses as invalid', () => {
     }
   });
 
+  it('a first loss that is called impossible and isn’t, or the other way round', () => {
+    const lying = { ...manifest, anti_cheat: { ...manifest.anti_cheat, step0_anomaly: false } };
+    expect(invalid(bytesOf(lying))).to.include('step0_anomaly');
+  });
+
   it('sums that are not those of the cuts', () => {
     const { anti_cheat } = manifest;
     for (const [member, sum] of Object.entries(anti_cheat.blind_mean)) {
