@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BundleFile } from '../domain/bundle.ts';
 import type { Policy } from '../domain/policy/policy.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
 import { type BundleGateName, bundleGates } from '../gates/bundle-gates.ts';
@@ -25,7 +26,7 @@ export type Checked = { readonly files: readonly BundleFile[]; readonly gates: r
  * The gates of a service that need neither its GPU nor its corpus, over a folder or a zip. All that can be said is said: a service stops at
  * the first rejection, a miner wants to know the rest. Throws `CommandError` for a path that can't be read.
  */
-export async function checkBundle(path: string, policy: Policy, inspector: Inspector): Promise<Checked> {
+export async function checkBundle(path: string, policy: Policy, inspector: Inspector & BundleMeter): Promise<Checked> {
   const read = await readFiles(path);
   if (read.kind === 'refused') {
     const gates = (['contract', 'static', 'distributed'] as const).map((gate) => notRun(gate));
@@ -58,7 +59,7 @@ async function judgeIfOn(
   files: readonly BundleFile[],
   contract: ResolvedContract | null,
   policy: Policy,
-  inspector: Inspector,
+  inspector: Inspector & BundleMeter,
 ): Promise<CheckedGate> {
   if (policy.gates[gate] === 'off') return { ...notRun(gate), verdict: 'skipped' };
   return (await judge(gate, files, contract, policy, inspector)).checked;
@@ -69,7 +70,7 @@ async function judge(
   files: readonly BundleFile[],
   contract: ResolvedContract | null,
   policy: Policy,
-  inspector: Inspector,
+  inspector: Inspector & BundleMeter,
 ): Promise<{ readonly checked: CheckedGate; readonly contract: ResolvedContract | null }> {
   const result = await bundleGates[gate].judge({ files, contract }, policy, inspector);
   const { version } = bundleGates[gate];

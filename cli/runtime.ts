@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { tokenizerClasses } from '../domain/tokenizer.ts';
 import type { Runtime } from '../main.ts';
 import { ensureSecretFile, NoSecretError } from '../storage/secret-file.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
@@ -20,6 +21,7 @@ const readySchema = z.looseObject({
   dataDigests: z.looseObject({ train: z.string(), val: z.string() }),
   tokenizersDir: z.string(),
   tokenizersDigest: z.string(),
+  tokenizers: z.array(z.enum(tokenizerClasses)),
 });
 
 const checksSchema = z.array(
@@ -59,6 +61,7 @@ export async function prepareRuntime(config: Config): Promise<Runtime> {
     },
     seasonSecret: Buffer.from(config.seasonSecret ?? demoSeasonSecret, 'hex'),
     cutSecret: await cutSecretOf(config),
+    tokenizers: ready.tokenizers,
   };
 }
 

@@ -6,7 +6,7 @@ import { countSchema, digestSchema } from '../domain/values.ts';
 import { InvalidFileError } from './read-json.ts';
 import type { RunSpec } from './run-spec.ts';
 
-const platformSchema = z.strictObject({
+export const platformSchema = z.strictObject({
   torch: z.string(),
   python: z.string(),
   cpu: z.string(),
@@ -55,7 +55,7 @@ export function mustBe(what: string, stated: unknown, expected: unknown): void {
 }
 
 /** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
-export function platformDigest({ runnerDigest, platform }: Provenance): string {
+export function platformDigest({ runnerDigest, platform }: Pick<Provenance, 'runnerDigest' | 'platform'>): string {
   const fingerprint = canonicalJson({ runnerDigest, ...platform });
   return sha256Hex(Buffer.from(fingerprint));
 }

@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { policyStream } from '../../domain/policy/events.ts';
-import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import { type PolicyDraft, policySchema, scoredRowFraction } from '../../domain/policy/policy.ts';
 import {
   NoPolicyError,
   type PolicyCommand,
   policiesOf,
   policyAggregate,
 } from '../../domain/policy/policy-aggregate.ts';
+import type { Tokenizer } from '../../domain/tokenizer.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -34,6 +35,9 @@ describe('The policy', () => {
       defaultSeqLen: 128,
       maxSeqLen: 512,
       maxBatchTokens: 65_536,
+      frameCpuSeconds: 120,
+      frameSeconds: 480,
+      bundleXzBytes: 131_072,
     });
     expect(policy).to.deep.include({
       streamBytes: 100_000_000,
@@ -48,11 +52,11 @@ describe('The policy', () => {
     expect(policy.heldOut).to.include({ mode: 'on', valBytes: 65_536, trainBytes: 65_536, cuts: 4_096 });
   });
 
-  it('has every gate off that isn’t built, and can’t switch one on', () => {
-    const { static: staticGate, parameters, distributed, duplicate, ...others } = policySchema.parse({}).gates;
-    expect([staticGate, parameters, distributed, duplicate]).to.deep.equal(['on', 'on', 'reject', 'on']);
-    expect(new Set(Object.values(others))).to.deep.equal(new Set(['off']));
-    expect(policySchema.safeParse({ gates: { parameters: 'on' } }).success).to.equal(false);
+  it('has every gate on but the reviewer, and takes no other word for a switch', () => {
+    expect(policySchema.parse({}).gates).to.deep.equal({
+      ...{ static: 'on', parameters: 'on', distributed: 'reject', duplicate: 'on', llm: 'off' },
+    });
+    expect(policySchema.safeParse({ gates: { parameters: 'flag' } }).success).to.equal(false);
   });
 
   it('can switch the reviewer on', () => {
@@ -101,6 +105,19 @@ describe('The policy', () => {
         .thenRefused('invalidPolicy');
     });
   }
+
+  it('has one share of scored rows for a class of tokenizers, and one for all that bundles declare', () => {
+    const scoredRows = [
+      { tokenizer: 'gpt2', deviceClass: 'gpu', fraction: 0.5 },
+      { tokenizer: 'declared', deviceClass: 'gpu', fraction: 0.25 },
+    ] as const;
+    const policy = policySchema.parse({ integrity: { scoredRows } });
+    const fraction = (tokenizer: Tokenizer) => scoredRowFraction(policy, tokenizer, 'gpu');
+    expect(fraction('gpt2')).to.equal(0.5);
+    expect(['a.json', 'b.json'].map((path) => fraction({ bpe: { path } }))).to.deep.equal([0.25, 0.25]);
+    expect(fraction('llama')).to.equal(1);
+    expect(scoredRowFraction(policy, 'gpt2', 'cpu')).to.equal(1);
+  });
 
   it('is read by its version, or not at all', async () => {
     const handler = commandHandler(memoryEventLog(), policyAggregate);
