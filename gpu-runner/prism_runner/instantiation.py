@@ -70,7 +70,7 @@ class Witness(Adapter):
 
 
 def run(questions: BinaryIO, places: Places) -> int:
-    """Answer the one question of `questions` on what fd 1 was. Raises FieldError, BundleError or AttemptFailed, before `ready`."""
+    """Answer the one question on what fd 1 was. Raises FieldError, BundleError or AttemptFailed, before `ready`."""
     question = parse_object(questions.readline(LONGEST_QUESTION))
     hello = hello_of(question)
     limits = nested(question, "limits")

@@ -112,7 +112,8 @@ def test_buffers_and_lazy_modules_count_with_the_shapes_that_the_first_forward_g
 
 def test_a_model_is_asked_in_the_vocabulary_of_its_tokenizer() -> None:
     asks = model("return self.embed(tokens)")
-    declared = report_of(asks, tokenizer={"bpe": {"path": "tokens.json"}}, tokens='{"schema":"prism_bpe.v1","merges":[[116,104],[256,101]]}')
+    tokens = '{"schema":"prism_bpe.v1","merges":[[116,104],[256,101]]}'
+    declared = report_of(asks, tokenizer={"bpe": {"path": "tokens.json"}}, tokens=tokens)
     assert (declared["stage"], declared["asked"]["vocab"]) == ("done", 258)
     llama = report_of(asks, tokenizer="llama", vocab=300)
     assert (llama["stage"], llama["asked"]["vocab"]) == ("done", 300)

@@ -52,11 +52,11 @@ describe('The policy', () => {
     expect(policy.heldOut).to.include({ mode: 'on', valBytes: 65_536, trainBytes: 65_536, cuts: 4_096 });
   });
 
-  it('has every gate on but the reviewer, and takes no other word for a switch', () => {
+  it('has every gate on but the reviewer, which needs an endpoint', () => {
     expect(policySchema.parse({}).gates).to.deep.equal({
       ...{ static: 'on', parameters: 'on', distributed: 'reject', duplicate: 'on', llm: 'off' },
     });
-    expect(policySchema.safeParse({ gates: { parameters: 'flag' } }).success).to.equal(false);
+    expect(policySchema.safeParse({ gates: { attribution: 'on' } }).success).to.equal(false);
   });
 
   it('can switch the reviewer on', () => {
