@@ -58,7 +58,7 @@ class Watch:
                 return
 
     def _wall(self) -> float:
-        """Seconds, without those that the main thread was ready to run and no core was free: a busy host is our fault."""
+        """Seconds, less those that the main thread was ready to run and no core was free: a busy host is our fault."""
         try:
             waited = int(self._waits.read_text().split()[1]) / 1e9
         except (OSError, IndexError, ValueError):  # a kernel that doesn't count it
