@@ -97,11 +97,11 @@ def own_names(names: set[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_renaming_everything_leaves_nine_tenths_of_the_shingles(source: str) -> None:
+def test_renaming_everything_leaves_most_of_the_shingles(source: str) -> None:
     tree = ast.parse(source)
     renamed = ast.unparse(Renamed(tree).visit(tree))
     assert facts(renamed)["canonicalHash"] != facts(source)["canonicalHash"]
-    assert jaccard(source, renamed) >= 0.9
+    assert jaccard(source, renamed) >= 0.85
 
 
 @given(sources, seeds)
