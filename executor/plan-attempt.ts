@@ -1,7 +1,9 @@
 import { buffer } from 'node:stream/consumers';
 import { canonicalBundle } from '../domain/bundle.ts';
 import type { CommandHandler } from '../domain/handle-command.ts';
-import { rerunDensity } from '../domain/integrity/rerun-plan.ts';
+import { recordableFrames } from '../domain/integrity/cuts-size.ts';
+import type { Density } from '../domain/integrity/placement.ts';
+import { type RepeatedRun, rerunDensity } from '../domain/integrity/rerun-plan.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
@@ -97,6 +99,7 @@ export async function planAttempt(
   const side = run.purpose === 'heldOut' ? heldOutSideOf(run.run) : null;
   const limits = runLimits(state, run, policy);
   const repeats = repeatedBy(state, run);
+  const rerunOf = run.purpose === 'rerun' ? await repeatedRecord(parts, state) : null;
   const { contract, identity } = state;
   const { seasonSecret, cutSecret } = parts;
   const { deviceClass } = place.plan;
@@ -106,7 +109,7 @@ export async function planAttempt(
     ...{ key: scope.key, purpose: run.purpose, codeHash: identity.codeHash, contract },
     ...{ policy, limits, seasonSecret, cutSecret, deviceClass, threads },
     runner: { ...parts.runner, dataDigest: split.dataDigest },
-    density: repeats === null ? integrity.run : rerunDensity(integrity.rerun, repeats.measurement.longestRowBytes),
+    density: densityOf(integrity, repeats, rerunOf),
   });
   const beat = { submissionId: lease.submissionId, run: lease.run, attempt: lease.attempt, phase: 'running' };
   const planned: PlannedAttempt = {
@@ -134,7 +137,7 @@ export async function planAttempt(
     kind: 'training',
     examining: {
       bounds: integrity,
-      rerunOf: run.purpose === 'rerun' ? await repeatedRecord(parts, state) : null,
+      rerunOf,
       committed: await storedCommitments(parts, aborted),
     },
     keeper:
@@ -142,6 +145,15 @@ export async function planAttempt(
         ? { mostBytes: spec.limits.maxStateBytes, put: (content) => parts.blobs.put(content) }
         : null,
   };
+}
+
+function densityOf(
+  { run, rerun }: Policy['integrity'],
+  repeats: RepeatedRun | null,
+  rerunOf: Examining['rerunOf'],
+): Density {
+  if (repeats === null || rerunOf === null) return run;
+  return rerunDensity(rerun, repeats.measurement.longestRowBytes, recordableFrames(rerunOf.record.batches));
 }
 
 /** Nobody holds two splits: the held-out referee that asks about val has nothing else, and no other one has val. */
