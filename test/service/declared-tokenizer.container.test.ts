@@ -1,8 +1,9 @@
 import { expect } from 'chai';
+import type { PolicyDraft } from '../../domain/policy/policy.ts';
 import { bundle } from './bundles.ts';
 import { isOf, type LogWatch, watchLog } from './log-watch.ts';
 import { readRecord } from './records.ts';
-import type { ServiceHome, ServiceProcess } from './service-process.ts';
+import { type ServiceHome, type ServiceProcess, smallPolicy } from './service-process.ts';
 import { handIn, settled } from './submissions.ts';
 import { describeServices } from './with-services.ts';
 
@@ -31,13 +32,19 @@ const declaring = (merges: readonly unknown[]) =>
     },
   );
 
+const policy: PolicyDraft = {
+  ...smallPolicy,
+  gates: { ...smallPolicy.gates, parameters: 'on', duplicate: 'on' },
+  heldOut: { mode: 'on', valBytes: 4_096, trainBytes: 4_096, cuts: 256, resamples: 100, budgetSeconds: 60 },
+};
+
 describeServices('that is given bundles with tokenizers of their own', (services) => {
   let home: ServiceHome;
   let service: ServiceProcess;
   let log: LogWatch;
 
   before(async () => {
-    home = await services.home();
+    home = await services.home(policy);
     service = await home.start();
     log = await watchLog(home.dataDir);
   });
@@ -48,7 +55,10 @@ describeServices('that is given bundles with tokenizers of their own', (services
     const { envelope } = await log.until(isOf(id, 'ContractResolved'));
     expect(envelope.data.contract).to.deep.include({ tokenizer: { bpe: { path: 'words/tokens.json' } } });
     const submission = await settled(service.client, id);
-    expect(submission).to.include({ status: 'completed', reason: null, attempts: 1 });
+    expect(submission).to.include({ status: 'completed', reason: null });
+    for (const gate of ['parameters', 'duplicate'])
+      await log.until((stored) => isOf(id, 'GatePassed')(stored) && stored.envelope.data.gate === gate);
+    await log.until(isOf(id, 'HeldOutMeasured'));
     const record = await readRecord(home.dataDir, submission.record_digest);
     expect(record).to.include({ tokenizer: 'words/tokens.json', vocab: 256 + words.length });
     expect(record.streamTokens).to.be.within(8_192, 0.9 * record.streamBytes);
