@@ -4,6 +4,7 @@ import type { ActivePolicy } from './domain/policy/policy.ts';
 import type { Blobs } from './domain/ports/blobs.ts';
 import type { GateResult } from './domain/submission/commands.ts';
 import type { LivingState } from './domain/submission/state.ts';
+import type { TokenizerClass } from './domain/tokenizer.ts';
 import type { InspectorOptions } from './executor/inspector-container.ts';
 import type { Logger } from './executor/logger.ts';
 import type { BundleGateName } from './gates/bundle-gates.ts';
@@ -16,6 +17,8 @@ export type GateThreadPlan = {
   readonly storage: StorageLocation;
   readonly readModelsPath: string;
   readonly examplesFolder: string;
+  /** What this deployment can offer. */
+  readonly tokenizers: readonly TokenizerClass[];
   readonly inspector: Pick<InspectorOptions, 'imageId' | 'instance'>;
 };
 

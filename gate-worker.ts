@@ -10,6 +10,7 @@ import { shippedExamples } from './gates/duplicates/shipped-examples.ts';
 import { rememberingInspector } from './gates/read-modules.ts';
 import { recentResults } from './gates/recent-results.ts';
 import { storedBundleGates } from './gates/run-gate.ts';
+import { offeredHere } from './gates/tokenizer.ts';
 import { openProjectionDatabase } from './projections/database.ts';
 import { sourceIndex } from './projections/source-index.ts';
 import { openStorage } from './storage/open-storage.ts';
@@ -44,7 +45,10 @@ parentPort?.on('message', (message: GateQuestion | 'close') => {
 
 async function answer({ id, name, state, policy }: GateQuestion): Promise<void> {
   try {
-    say({ id, result: await (name === 'duplicate' ? duplicate(state, policy) : run(name, state, policy)) });
+    const result = await (name === 'duplicate'
+      ? duplicate(state, policy)
+      : run(name, state, offeredHere(policy, plan.tokenizers)));
+    say({ id, result });
   } catch (error) {
     say({ id, fault: plainError(error) });
   }

@@ -23,6 +23,7 @@ import type { Heartbeats } from './domain/ports/heartbeats.ts';
 import { isRejection } from './domain/rejection.ts';
 import { slotAggregate } from './domain/slot/slot.ts';
 import { submissionAggregate } from './domain/submission/decide.ts';
+import type { TokenizerClass } from './domain/tokenizer.ts';
 import { lotOf } from './executor/cut-keys.ts';
 import { dockerEngine } from './executor/docker-engine.ts';
 import { inspectorContainer } from './executor/inspector-container.ts';
@@ -78,6 +79,8 @@ export type Runtime = {
   readonly runner: RunnerFacts;
   readonly seasonSecret: Uint8Array;
   readonly cutSecret: Uint8Array;
+  /** What the tokenizers' folder and the runner make possible; policy may offer less. */
+  readonly tokenizers: readonly TokenizerClass[];
 };
 
 export type Service = {
@@ -255,7 +258,7 @@ async function startWork(config: Config, runtime: Runtime, core: Core, logger: L
 /** Everything that may say no before a run: a thread that reads bundles, a container for each model, a reviewer. */
 function openGates(
   config: Config,
-  { runner, seasonSecret }: Runtime,
+  { runner, seasonSecret, tokenizers }: Runtime,
   core: Core,
   logger: Logger,
   opened: Opened,
@@ -264,12 +267,12 @@ function openGates(
   const { docker, readBundle, stopping } = shared;
   const { blobs } = core.storage;
   const image = { imageId: runner.imageId, instance: core.instance };
-  const thread = gateThread(gatePlan(config, core, image), blobs, logger);
+  const thread = gateThread(gatePlan(config, core, image, tokenizers), blobs, logger);
   opened.push(thread.close);
   const engine = dockerEngine(docker);
   const inspector = inspectorContainer({ ...image, engine, purpose: 'review', logger });
   opened.push(inspector.close);
-  const instantiate = instantiator({ ...image, engine, seasonSecret, logger });
+  const instantiate = instantiator({ ...image, engine, seasonSecret, tokenizersDir: runner.tokenizersDir, logger });
   return {
     ...thread.byName,
     parameters: parametersGate({ readBundle, blobs, stopping, instantiate }),
@@ -281,9 +284,10 @@ function gatePlan(
   config: Config,
   { readModelsPath: path }: Core,
   inspector: GateThreadPlan['inspector'],
+  tokenizers: Runtime['tokenizers'],
 ): GateThreadPlan {
   const examplesFolder = join(import.meta.dirname, '..', 'examples');
-  return { storage: storageLocation(config), readModelsPath: path, examplesFolder, inspector };
+  return { storage: storageLocation(config), readModelsPath: path, examplesFolder, inspector, tokenizers };
 }
 
 /** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */

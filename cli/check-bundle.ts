@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BundleFile } from '../domain/bundle.ts';
 import type { Policy } from '../domain/policy/policy.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
 import { type BundleGateName, bundleGates } from '../gates/bundle-gates.ts';
@@ -40,7 +41,7 @@ export type Checked = {
 };
 
 export type CheckDeps = {
-  readonly inspector: Inspector;
+  readonly inspector: Inspector & BundleMeter;
   /** Asked only where there is a model to build. */
   readonly models: () => Promise<LocalModels>;
   readonly signal: AbortSignal;
@@ -96,7 +97,7 @@ async function judgeIfOn(
   files: readonly BundleFile[],
   contract: ResolvedContract | null,
   policy: Policy,
-  inspector: Inspector,
+  inspector: Inspector & BundleMeter,
 ): Promise<CheckedGate> {
   if (policy.gates[gate] === 'off') return skipped(gate, offByPolicy);
   return (await judge(gate, files, contract, policy, inspector)).checked;
@@ -107,7 +108,7 @@ async function judge(
   files: readonly BundleFile[],
   contract: ResolvedContract | null,
   policy: Policy,
-  inspector: Inspector,
+  inspector: Inspector & BundleMeter,
 ): Promise<{ readonly checked: CheckedGate; readonly contract: ResolvedContract | null }> {
   const result = await bundleGates[gate].judge({ files, contract }, policy, inspector);
   if (result.kind === 'failed') return { checked: gateOf(gate, 'failed', result.findings), contract: null };

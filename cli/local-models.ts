@@ -4,19 +4,21 @@ import { type Instantiate, InstantiationUnavailableError } from '../domain/ports
 import { dockerEngine } from '../executor/docker-engine.ts';
 import { EngineUnavailableError } from '../executor/engine-errors.ts';
 import { instantiator } from '../executor/instantiation-container.ts';
-import { demoSeasonSecret, findEvaluatorImage } from './runtime.ts';
+import { demoSeasonSecret, findEvaluatorImage, findTables } from './runtime.ts';
 
 /** Builds models on this machine's engine, or says what is missing for it. */
 export type LocalModels = { readonly instantiate: Instantiate } | { readonly missing: string };
 
 const silent = { info() {}, warn() {}, error() {} };
 
-/** Looks for an engine and the evaluator image of this version. Starts, builds and downloads nothing. */
+/** Looks for an engine, the evaluator image of this version and its tables. Starts, builds and downloads nothing. */
 export async function localModels(): Promise<LocalModels> {
   const found = await findEvaluatorImage();
   if ('missing' in found) return found;
+  const tables = await findTables();
+  if ('missing' in tables) return tables;
   const instantiate = instantiator({
-    ...{ engine: dockerEngine(new Docker()), imageId: found.imageId, logger: silent },
+    ...{ engine: dockerEngine(new Docker()), imageId: found.imageId, tokenizersDir: tables.folder, logger: silent },
     instance: deriveId('instance', 'check'),
     seasonSecret: Buffer.from(demoSeasonSecret, 'hex'),
   });

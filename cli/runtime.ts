@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { tokenizerClasses } from '../domain/tokenizer.ts';
 import type { Runtime } from '../main.ts';
 import { ensureSecretFile, NoSecretError } from '../storage/secret-file.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
@@ -20,6 +21,7 @@ const readySchema = z.looseObject({
   dataDigests: z.looseObject({ train: z.string(), val: z.string() }),
   tokenizersDir: z.string(),
   tokenizersDigest: z.string(),
+  tokenizers: z.array(z.enum(tokenizerClasses)),
 });
 
 const checksSchema = z.array(
@@ -59,6 +61,7 @@ export async function prepareRuntime(config: Config): Promise<Runtime> {
     },
     seasonSecret: Buffer.from(config.seasonSecret ?? demoSeasonSecret, 'hex'),
     cutSecret: await cutSecretOf(config),
+    tokenizers: ready.tokenizers,
   };
 }
 
@@ -95,6 +98,16 @@ export async function findEvaluatorImage(): Promise<EvaluatorImage> {
     await callScript(join('..', 'gpu-runner', 'image', 'evaluator-image.mjs'), 'findEvaluatorImage'),
   );
   return image ?? { missing: 'the engine has no evaluator image of this version; npm run setup -- --runtime makes it' };
+}
+
+const tablesSchema = z.looseObject({ folder: z.string(), problem: z.string().nullable() });
+
+/** Where the tokenizers' tables of this environment are, if they are whole; else what is missing. Changes nothing. */
+export async function findTables(): Promise<{ readonly folder: string } | { readonly missing: string }> {
+  const { folder, problem } = tablesSchema.parse(
+    await callScript(join('..', 'gpu-runner', 'tables', 'tables.mjs'), 'checkTables'),
+  );
+  return problem === null ? { folder } : { missing: `${problem}; npm run setup -- --runtime mends it` };
 }
 
 function isNotReady(error: unknown): error is Error & { readonly remedy: string } {

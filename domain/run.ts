@@ -1,4 +1,5 @@
 import type { Examination } from './integrity/examination.ts';
+import type { EarlierAttempt } from './integrity/retry.ts';
 import type { BlobReference } from './ports/blobs.ts';
 import type { HeldOutMeasurement } from './scoring/held-out.ts';
 import type { FailureVerdict, Measurement, RevealedKeys, SeedAudit } from './submission/events.ts';
@@ -12,6 +13,7 @@ export type RunOutcome =
       readonly manifest: BlobReference;
       readonly measurement: Measurement;
       readonly examination: Examination | null;
+      readonly earlierAttempts: readonly EarlierAttempt[];
       readonly keys: RevealedKeys | null;
       readonly state: BlobReference | null;
       readonly seedAudit: SeedAudit | null;
@@ -43,6 +45,8 @@ export type RunOutcome =
       readonly reason: string;
       readonly message: string;
       readonly log: BlobReference | null;
+      /** Hashes of the logits that were given until then; null where nothing is known of it. */
+      readonly commitments: BlobReference | null;
     };
 
 /** Names one attempt everywhere: effects are keyed by it. */

@@ -35,8 +35,8 @@ const withoutNodes: Upcast = ({ findings, ...data }) => ({
   findings: (findings as readonly JsonObject[]).map((finding) => ({ ...finding, node: null, excerptHash: null })),
 });
 
-/** Measured before states were exported and models audited. */
-const withoutState: Upcast = (data) => ({ ...data, state: null, seedAudit: null });
+/** Measured before states were exported, models audited, and aborted attempts held against the next. */
+const withoutState: Upcast = (data) => ({ ...data, state: null, seedAudit: null, earlierAttempts: [] });
 
 /** Scored before there was a held-out measure. */
 const withoutHeldOut: Upcast = ({ score, ...data }) => ({
@@ -48,11 +48,18 @@ const withoutHeldOut: Upcast = ({ score, ...data }) => ({
   },
 });
 
+/** A frame's limit was one of the wall clock, and is now one of CPU time as well; bundles weren't capped by their xz size. */
+function asLimitedBefore(limits: JsonObject | undefined): JsonObject {
+  const frameSeconds = limits?.frameSeconds ?? 120;
+  return { ...limits, frameSeconds, frameCpuSeconds: frameSeconds, bundleXzBytes: null };
+}
+
 /**
  * Applied whenever an event is read, after its bytes were verified: what is stored, hashed and exported stays as it was
  * written.
  */
 export const upcasters: Upcasters = {
+  AttemptAborted: [(data) => ({ ...data, commitments: null })],
   AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   GateFailed: [withoutNodes],
@@ -61,6 +68,8 @@ export const upcasters: Upcasters = {
   ScoreComputed: [withoutUncertainty, withoutHeldOut],
   ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
   SourceCompared: [(data) => ({ ...data, behavingAlike: [] })],
+  /** Contracts from before bundles could declare their tokenizer read as they are. */
+  ContractResolved: [(data) => data],
   /** Policies from before reruns asked for none. */
   PolicyActivated: [
     ({ policy, ...data }) => ({
@@ -78,12 +87,13 @@ export const upcasters: Upcasters = {
         seedAudit: 'off',
       },
     }),
-    // The gates of parameters and of duplicates could only be off.
+    // The gates of parameters and of duplicates could only be off, and limits were fewer.
     ({ policy, ...data }) => ({
       ...data,
       policy: {
         ...(policy as JsonObject),
         gates: { ...((policy as JsonObject).gates as JsonObject | undefined), parameters: 'off', duplicate: 'off' },
+        limits: asLimitedBefore((policy as JsonObject).limits as JsonObject | undefined),
       },
     }),
   ],

@@ -3,10 +3,11 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
+import { cutsLimitBytes } from '../domain/integrity/cuts-size.ts';
 import type { BlobReference } from '../domain/ports/blobs.ts';
+import { commitmentsLimitBytes } from './commitments.ts';
 import { heldOutLimitBytes } from './held-out-result.ts';
 import type { RefereeFiles } from './read-run-files.ts';
-import { cutsLimitBytes } from './run-cuts.ts';
 import { manifestLimitBytes } from './run-manifest.ts';
 import { recordLimitBytes } from './run-record.ts';
 import type { RunSpec } from './run-spec.ts';
@@ -62,26 +63,31 @@ export class UnexpectedArchiveError extends Error {
 
 const recordName = 'record.json';
 const cutsName = 'cuts.json';
+const commitmentsName = 'commitments.jsonl';
 const manifestName = 'prism_run_manifest.v2.json';
 const stateName = 'state.safetensors';
 const heldOutName = 'heldout.json';
 const outputLimits: Readonly<Record<string, number>> = {
   [recordName]: recordLimitBytes,
   [cutsName]: cutsLimitBytes,
+  [commitmentsName]: commitmentsLimitBytes,
   [manifestName]: manifestLimitBytes,
 };
 
 /** Where an exported state goes while it is read. */
 export type StateKeeper = { readonly mostBytes: number; put(content: Readable): Promise<BlobReference> };
 
+/** Null for what isn't there; `commitments` is there as soon as a run has begun, `state` is stored already. */
+export type Outputs = RefereeFiles & {
+  readonly commitments: Uint8Array | null;
+  readonly state: BlobReference | null;
+};
+
 /**
  * Reads the files by their fixed names. Links, devices and files over their limit are refused
  * (`UnexpectedArchiveError`); other plain files, such as an unfinished temporary one, are passed over.
  */
-export async function readOutputs(
-  tar: Readable,
-  keeper: StateKeeper | null = null,
-): Promise<RefereeFiles & { readonly state: BlobReference | null }> {
+export async function readOutputs(tar: Readable, keeper: StateKeeper | null = null): Promise<Outputs> {
   let state: BlobReference | null = null;
   const limits = keeper === null ? outputLimits : { ...outputLimits, [stateName]: keeper.mostBytes };
   const files = await readEntries(tar, limits, async (name, content) => {
@@ -90,7 +96,8 @@ export async function readOutputs(
     return true;
   });
   const read = (name: string) => files.get(name) ?? null;
-  return { record: read(recordName), cuts: read(cutsName), manifest: read(manifestName), state };
+  const [record, cuts, manifest] = [read(recordName), read(cutsName), read(manifestName)];
+  return { record, cuts, manifest, commitments: read(commitmentsName), state };
 }
 
 /** The one document of a held-out attempt, as `readOutputs` reads. */

@@ -1,19 +1,18 @@
 import type { Readable } from 'node:stream';
-import type { BlobReference } from '../domain/ports/blobs.ts';
 import type { RevealedKeys } from '../domain/submission/events.ts';
-import { outputFolder, readOutputs, type StateKeeper, UnexpectedArchiveError } from './attempt-archive.ts';
+import {
+  type Outputs,
+  outputFolder,
+  readOutputs,
+  type StateKeeper,
+  UnexpectedArchiveError,
+} from './attempt-archive.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { PairPlan } from './container-options.ts';
 import { openPair } from './container-pair.ts';
 import type { HeldOutMeasured } from './held-out-result.ts';
 import { classify, type ManifestReading, type Verdict } from './outcome.ts';
-import {
-  type Examining,
-  type ManifestResult,
-  type Measured,
-  type RefereeFiles,
-  readRunFiles,
-} from './read-run-files.ts';
+import { type Examining, type ManifestResult, type Measured, readRunFiles } from './read-run-files.ts';
 import type { RunSpec } from './run-spec.ts';
 import { supervise } from './supervise.ts';
 import type { Observed, SupervisionPlan } from './watching.ts';
@@ -48,6 +47,8 @@ export type AttemptResult = {
   readonly record: Uint8Array | null;
   readonly cuts: Uint8Array | null;
   readonly manifest: Uint8Array | null;
+  /** What the contestant had committed to, however the attempt ended. */
+  readonly commitments: Uint8Array | null;
   /** To be revealed with a verdict; null where nothing was run. */
   readonly keys: RevealedKeys | null;
   /** The last bytes that the contestant printed; a claim. */
@@ -70,9 +71,9 @@ export async function runAttempt(
   return judge(plan, observed, files);
 }
 
-const noFiles = { record: null, cuts: null, manifest: null, state: null };
+const noFiles: Outputs = { record: null, cuts: null, manifest: null, commitments: null, state: null };
 
-type Collected = RefereeFiles & { readonly state: BlobReference | null; readonly problem: string | null };
+type Collected = Outputs & { readonly problem: string | null };
 
 /** Reads the stopped referee's output. A volume with surprises in it is a problem of ours, not an exception. */
 async function collect(engine: ContainerEngine, referee: string, keeper: StateKeeper | null): Promise<Collected> {
@@ -91,8 +92,8 @@ function judge(plan: AttemptPlan, observed: Observed, files: Collected): Attempt
   const { log, ...facts } = observed;
   const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted, spec } = plan;
   const verdict = classify({ ...facts, manifest: reading, previousRefereeDeaths, hasPolicyMemory, engineInterrupted });
-  const { record, cuts, manifest } = files;
-  return { verdict, measured, heldOut: null, record, cuts, manifest, keys: keysOf(spec), log };
+  const { record, cuts, manifest, commitments } = files;
+  return { verdict, measured, heldOut: null, record, cuts, manifest, commitments, keys: keysOf(spec), log };
 }
 
 function readFiles({ spec, examining }: AttemptPlan, { problem, state, ...files }: Collected): ManifestResult {

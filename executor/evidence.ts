@@ -23,10 +23,11 @@ export async function toRecordable(result: AttemptResult, blobs: Pick<Blobs, 'pu
 }
 
 async function toOutcome(
-  { verdict, measured, heldOut, record, cuts, manifest, keys, log }: AttemptResult,
+  { verdict, measured, heldOut, record, cuts, manifest, commitments, keys, log }: AttemptResult,
   store: (bytes: Uint8Array | null) => Promise<BlobReference | null>,
 ): Promise<RunOutcome> {
-  if (verdict.kind === 'infrastructureFault') return { ...verdict, log: await store(log) };
+  if (verdict.kind === 'infrastructureFault')
+    return { ...verdict, log: await store(log), commitments: await store(commitments) };
   if (verdict.kind !== 'completed') {
     const evidence = verdict.verdict === 'causality' ? await store(cuts) : null;
     return { ...verdict, log: await store(log), manifest: await store(manifest), cuts: evidence, keys };
@@ -49,7 +50,7 @@ export function faultResult(reason: string, message: string): AttemptResult {
   return {
     verdict: { kind: 'infrastructureFault', reason, message },
     ...{ measured: null, heldOut: null },
-    ...{ record: null, cuts: null, manifest: null, keys: null },
+    ...{ record: null, cuts: null, manifest: null, commitments: null, keys: null },
     log: new Uint8Array(),
   };
 }

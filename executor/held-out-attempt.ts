@@ -30,7 +30,10 @@ export async function runHeldOutAttempt(
   const { document, reading, measured } = await collect(engine, seated[0].referee, plan.spec);
   const { previousRefereeDeaths, hasPolicyMemory, engineInterrupted } = plan;
   const verdict = classify({ ...facts, manifest: reading, previousRefereeDeaths, hasPolicyMemory, engineInterrupted });
-  const nothing = { measured: null, record: null, cuts: null, keys: null, log: new Uint8Array() };
+  const nothing = {
+    ...{ measured: null, record: null, cuts: null, commitments: null, keys: null },
+    log: new Uint8Array(),
+  };
   return { ...nothing, verdict: inOurWords(verdict, plan.spec.heldOut.side), heldOut: measured, manifest: document };
 }
 

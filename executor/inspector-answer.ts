@@ -1,10 +1,22 @@
 import { z } from 'zod';
-import type { Call, ModuleFacts, Site, Use } from '../domain/ports/inspector.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
+import {
+  type Call,
+  type Inspector,
+  InspectorUnavailableError,
+  type ModuleFacts,
+  type Site,
+  type Use,
+} from '../domain/ports/inspector.ts';
 import { digestSchema } from '../domain/values.ts';
 
 /** The lines that an inspector is asked and answers in (PROTOCOL.md §5), wherever it runs. */
 
-export type SourceFile = { readonly path: string; readonly bytes: Uint8Array };
+/** Binary content goes as base64. */
+export type InspectorQuestion =
+  | { readonly files: readonly { readonly path: string; readonly source: string }[] }
+  | { readonly bundle: string };
+export type InspectorAnswer = { readonly modules: readonly ModuleFacts[] } | { readonly xzBytes: number };
 
 const place = z.int().nonnegative();
 const site = { node: z.string(), line: place, column: place, excerptHash: digestSchema };
@@ -46,18 +58,50 @@ const moduleSchema = z.strictObject({
 
 const answerSchema = z.union([
   z.strictObject({ id: z.string(), modules: z.array(moduleSchema) }),
+  z.strictObject({ id: z.string(), xzBytes: z.int().positive() }),
   z.strictObject({ id: z.string().nullable(), error: z.string() }),
 ]);
 
-export function inspectorQuestion(id: string, sources: readonly SourceFile[]): string {
-  const files = sources.map(({ path, bytes }) => ({ path, source: Buffer.from(bytes).toString('base64') }));
-  return `${JSON.stringify({ id, files })}\n`;
+export function inspectorLine(id: string, question: InspectorQuestion): string {
+  return `${JSON.stringify({ id, ...question })}\n`;
 }
 
 /** Throws for whatever isn't an answer to question `id`. */
-export function parseInspectorAnswer(line: string, id: string): readonly ModuleFacts[] {
+export function parseInspectorAnswer(line: string, id: string): InspectorAnswer {
   const answer = answerSchema.parse(JSON.parse(line));
   if (answer.id !== id) throw new Error(`An answer to question ${answer.id} came in place of ${id}.`);
   if ('error' in answer) throw new Error(`The inspector refused: ${answer.error}`);
-  return answer.modules;
+  return answer;
+}
+
+/** What an inspector is for its callers; `ask` is called again once it has answered. */
+export function asksInTurn(
+  ask: (question: InspectorQuestion) => Promise<InspectorAnswer>,
+): Inspector & BundleMeter & { idle(): Promise<unknown> } {
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = (question: InspectorQuestion) => {
+    const answer = queue.then(() => ask(question));
+    queue = answer.catch(() => {});
+    return answer;
+  };
+  return {
+    async inspect(sources) {
+      const files = sources.map(({ path, bytes }) => ({ path, source: base64(bytes) }));
+      const answer = await inTurn({ files });
+      return 'modules' in answer ? answer.modules : otherAnswer();
+    },
+    async xzBytes(canonicalBundle) {
+      const answer = await inTurn({ bundle: base64(canonicalBundle) });
+      return 'xzBytes' in answer ? answer.xzBytes : otherAnswer();
+    },
+    idle: () => queue,
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+function otherAnswer(): never {
+  throw new InspectorUnavailableError('The inspector answered another question.');
 }

@@ -6,10 +6,17 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { deriveId } from '../domain/ids.ts';
-import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
+import { type Inspector, InspectorUnavailableError } from '../domain/ports/inspector.ts';
 import type { ContainerEngine, Conversation } from './container-engine.ts';
 import { inspectorCommand, inspectorOptions } from './container-options.ts';
-import { inspectorQuestion, parseInspectorAnswer, type SourceFile } from './inspector-answer.ts';
+import {
+  asksInTurn,
+  type InspectorAnswer,
+  type InspectorQuestion,
+  inspectorLine,
+  parseInspectorAnswer,
+} from './inspector-answer.ts';
 import type { Logger } from './logger.ts';
 import { outputTap } from './output-tap.ts';
 
@@ -37,12 +44,11 @@ type Session = {
   nextLine(): Promise<string>;
 };
 
-export function inspectorContainer(options: InspectorOptions): Inspector & { close(): Promise<void> } {
+export function inspectorContainer(options: InspectorOptions): Inspector & BundleMeter & { close(): Promise<void> } {
   const { engine, logger } = options;
   const name = `prism-${deriveId('inspector', options.instance, ...(options.purpose === undefined ? [] : [options.purpose]))}-inspector`;
   const answerLimitMs = options.answerLimitMs ?? defaultAnswerLimitMs;
   let session: Session | null = null;
-  let queue: Promise<unknown> = Promise.resolve();
   let questions = 0;
   let isClosed = false;
 
@@ -64,20 +70,20 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     await engine.removeContainer(name);
   }
 
-  async function askOnce(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
+  async function askOnce(question: InspectorQuestion): Promise<InspectorAnswer> {
     session ??= await open();
     questions += 1;
     const id = String(questions);
     const answer = session.nextLine();
-    session.conversation.write(inspectorQuestion(id, files));
+    session.conversation.write(inspectorLine(id, question));
     return parseInspectorAnswer(await within(answer, answerLimitMs), id);
   }
 
-  async function ask(files: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
+  async function ask(question: InspectorQuestion): Promise<InspectorAnswer> {
     for (let tries = 1; ; tries += 1) {
       if (isClosed) throw new InspectorUnavailableError('The inspector is closed.');
       try {
-        return await askOnce(files);
+        return await askOnce(question);
       } catch (error) {
         logger.warn({ err: error, tries }, 'the inspector did not answer');
         await drop().catch((cause) => logger.warn({ err: cause }, 'the inspector could not be removed'));
@@ -87,17 +93,15 @@ export function inspectorContainer(options: InspectorOptions): Inspector & { clo
     }
   }
 
+  const { inspect, xzBytes, idle } = asksInTurn(ask);
   return {
-    inspect(sources) {
-      const answer = queue.then(() => ask(sources));
-      queue = answer.catch(() => {});
-      return answer;
-    },
+    inspect,
+    xzBytes,
     async close() {
       isClosed = true;
       // A question under way is given up: its container is removed.
       await drop();
-      await queue;
+      await idle();
       await drop();
     },
   };

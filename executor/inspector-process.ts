@@ -5,8 +5,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
-import { inspectorQuestion, parseInspectorAnswer, type SourceFile } from './inspector-answer.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
+import { type Inspector, InspectorUnavailableError } from '../domain/ports/inspector.ts';
+import {
+  asksInTurn,
+  type InspectorAnswer,
+  type InspectorQuestion,
+  inspectorLine,
+  parseInspectorAnswer,
+} from './inspector-answer.ts';
 
 export type InspectorProcessOptions = {
   /** A CPython of the evaluator image's version, or what it is found as. */
@@ -15,12 +22,13 @@ export type InspectorProcessOptions = {
   readonly runnerFolder: string;
 };
 
-export function inspectorProcess(options: InspectorProcessOptions): Inspector & { close(): Promise<void> } {
+export function inspectorProcess(
+  options: InspectorProcessOptions,
+): Inspector & BundleMeter & { close(): Promise<void> } {
   let child: ChildProcessWithoutNullStreams | null = null;
   let lines: AsyncIterator<string> | null = null;
   let lastWords = '';
   let questions = 0;
-  let queue: Promise<unknown> = Promise.resolve();
 
   function start(): ChildProcessWithoutNullStreams {
     const started = spawn(options.python, ['-P', '-s', '-B', '-m', 'prism_runner', 'inspector'], {
@@ -38,11 +46,11 @@ export function inspectorProcess(options: InspectorProcessOptions): Inspector & 
     return started;
   }
 
-  async function ask(sources: readonly SourceFile[]): Promise<readonly ModuleFacts[]> {
+  async function ask(question: InspectorQuestion): Promise<InspectorAnswer> {
     child ??= start();
     questions += 1;
     const id = String(questions);
-    child.stdin.write(inspectorQuestion(id, sources));
+    child.stdin.write(inspectorLine(id, question));
     const answer = await lines?.next();
     if (answer === undefined || answer.done === true) {
       child = null;
@@ -51,14 +59,12 @@ export function inspectorProcess(options: InspectorProcessOptions): Inspector & 
     return parseInspectorAnswer(answer.value, id);
   }
 
+  const { inspect, xzBytes, idle } = asksInTurn(ask);
   return {
-    inspect(sources) {
-      const answer = queue.then(() => ask(sources));
-      queue = answer.catch(() => {});
-      return answer;
-    },
+    inspect,
+    xzBytes,
     async close() {
-      await queue;
+      await idle();
       if (child === null || child.exitCode !== null || child.pid === undefined) return;
       child.stdin.end();
       await once(child, 'exit');

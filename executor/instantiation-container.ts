@@ -13,6 +13,7 @@ import type { ContainerEngine } from './container-engine.ts';
 import { instantiationCommand, instantiationOptions } from './container-options.ts';
 import { type InstantiationFacts, type InstantiationKill, instantiatedBy } from './instantiation-end.ts';
 import { instantiationMemoryBytes, instantiationQuestion, readyLine, reportLineBytes } from './instantiation-lines.ts';
+import { llamaVocab } from './llama-vocab.ts';
 import type { Logger } from './logger.ts';
 import { outputTap } from './output-tap.ts';
 import { toExit } from './watching.ts';
@@ -22,6 +23,8 @@ export type InstantiationOptions = {
   readonly imageId: string;
   readonly instance: string;
   readonly seasonSecret: Uint8Array;
+  /** Where the model of `llama` is, where there is one. */
+  readonly tokenizersDir: string;
   readonly runtime?: string | null;
   readonly logger: Logger;
   /** For tests. */
@@ -48,7 +51,8 @@ const mostTries = 2;
 
 export function instantiator(options: InstantiationOptions): Instantiate {
   return async (asked, policy, signal) => {
-    const question = instantiationQuestion(asked, policy, options.seasonSecret);
+    const vocab = asked.contract.tokenizer === 'llama' ? await llamaVocab(options.tokenizersDir) : null;
+    const question = instantiationQuestion(asked, policy, options.seasonSecret, vocab);
     for (let tries = 1; ; tries += 1) {
       const seen = await lookOnce(options, asked, policy, question, signal);
       const instantiated = explained(seen, tries < mostTries);

@@ -58,17 +58,19 @@ export function parseReport(line: string): InstantiationReport | null {
   }
 }
 
-/** One line. `ctx` says what it says in the run, but for the number of tokens, and on a CPU. */
+/** One line. `ctx` says what it says in the run, but for the number of tokens, and on a CPU. `vocab`: V of `llama`, which only its model knows. */
 export function instantiationQuestion(
   { codeHash, contract, bundle }: InstantiationRequest,
   { limits, streamBytes, instantiation }: Policy,
   seasonSecret: Uint8Array,
+  vocab: number | null,
 ): string {
   const { tokenizer, architecture, training } = contract;
   const question = {
     bundle: Buffer.from(bundle).toString('base64'),
     architecture: { entrypoint: architecture.entrypoint, symbol: architecture.symbol },
     training: { entrypoint: training.entrypoint, symbol: training.symbol },
+    vocab,
     ctx: {
       tokenizer,
       maxSeqLen: limits.defaultSeqLen,

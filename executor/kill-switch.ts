@@ -14,11 +14,14 @@ export type KillSwitch = {
 };
 
 /**
- * Who dies. After an output flood or a timeout the referee lives on: it sees the channel close and writes its manifest.
+ * Who dies. After an output flood or an overrun the referee lives on: it sees the channel close and writes its manifest.
  */
 const victims: Readonly<Record<KillIntent, readonly ('referee' | 'contestant')[]>> = {
   output: ['contestant'],
   timeout: ['contestant'],
+  frameCpu: ['contestant'],
+  frameWall: ['contestant'],
+  starved: ['contestant'],
   contestantOutlived: ['contestant'],
   refereeHung: ['referee'],
   refereeOutput: ['contestant', 'referee'],

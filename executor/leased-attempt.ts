@@ -1,4 +1,5 @@
 import { toDomainEvent } from '../domain/event-catalog.ts';
+import type { BlobReference } from '../domain/ports/blobs.ts';
 import type { EventLog } from '../domain/ports/event-log.ts';
 import type { Lease } from '../domain/slot/slot.ts';
 import { refereeLost } from './outcome.ts';
@@ -31,21 +32,30 @@ export async function activeLease(
   }
 }
 
-/** How often this run's referee died before: a contestant before which it dies twice had a hand in it. */
-export async function countRefereeDeaths(
+export type AbortedAttempts = {
+  /** A contestant before which the referee dies twice had a hand in it. */
+  readonly refereeDeaths: number;
+  readonly committed: readonly { readonly attempt: number; readonly commitments: BlobReference }[];
+};
+
+/** The attempts of a run that ended by our fault. */
+export async function abortedAttempts(
   log: Pick<EventLog, 'readStream'>,
   submissionStream: string,
   run: string,
-): Promise<number> {
-  let [deaths, next] = [0, 0];
+): Promise<AbortedAttempts> {
+  let [refereeDeaths, next] = [0, 0];
+  const committed: AbortedAttempts['committed'][number][] = [];
   for (;;) {
     const page = await log.readStream(submissionStream, next, pageSize);
     for (const { envelope, revision } of page) {
       next = revision + 1;
       const event = envelope.type === 'AttemptAborted' ? toDomainEvent(envelope) : null;
       if (event?.type !== 'AttemptAborted' || event.data.run !== run) continue;
-      if (event.data.reason === refereeLost) deaths += 1;
+      const { attempt, reason, commitments } = event.data;
+      if (reason === refereeLost) refereeDeaths += 1;
+      if (commitments !== null) committed.push({ attempt, commitments });
     }
-    if (page.length < pageSize) return deaths;
+    if (page.length < pageSize) return { refereeDeaths, committed };
   }
 }

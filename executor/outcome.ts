@@ -15,11 +15,16 @@ export type Exit =
 
 /**
  * Why we killed, written down before the kill. Only the first intent of an attempt counts. `refereeHung`: it did not
- * end in time after its contestant; `contestantOutlived`: the other way round.
+ * end in time after its contestant; `contestantOutlived`: the other way round. `frameCpu`, `frameWall`: one frame took
+ * more CPU time, or more of the wall clock, than policy allows; `starved`: it or the whole attempt reached a limit of
+ * wall-clock time because others had the contestant's core.
  */
 export const killIntents = [
   'output',
   'timeout',
+  'frameCpu',
+  'frameWall',
+  'starved',
   'leaseEnded',
   'refereeOutput',
   'refereeHung',
@@ -51,6 +56,8 @@ export type Facts = {
   /** Kernel counters of the contestant's cgroup; null where they can't be read (an engine elsewhere). */
   readonly oomKills: number | null;
   readonly pidsRefusals: number | null;
+  /** Others kept the contestant from running for more than half of its life; null where nobody can tell. */
+  readonly wasStarved: boolean | null;
   /** The connection to the engine broke during the attempt. */
   readonly engineInterrupted: boolean;
   /** Attempts of this run that ended as `refereeLost` before this one. */
@@ -92,7 +99,13 @@ function ourKill(facts: Facts): Verdict | null {
     case 'output':
       return exceeded('output', 'It printed more than policy allows.');
     case 'timeout':
-      return outerTimeout(facts);
+      return overTime(facts, exceeded('timeout', 'It was still running when the outer time limit was over.'));
+    case 'frameCpu':
+      return overTime(facts, exceeded('timeout', 'It used more CPU time for one frame than policy allows.'));
+    case 'frameWall':
+      return overTime(facts, exceeded('timeout', 'It let a frame wait for longer than policy allows.'));
+    case 'starved':
+      return overTime(facts, starved);
     case 'leaseEnded':
       return ours('leaseEnded', 'The lease ended before the attempt had its time.');
     case 'refereeOutput':
@@ -116,13 +129,15 @@ function refereeHung({ contestant, connected }: Facts): Verdict {
  * A run that was faster than our kill counts: the clock is no part of the score. A referee that did not end either is
  * to blame itself.
  */
-function outerTimeout({ manifest, referee, pidsRefusals }: Facts): Verdict | null {
+function overTime({ manifest, referee, pidsRefusals }: Facts, verdict: Verdict): Verdict | null {
   if (manifest.kind === 'completed') return null;
   if (!exitedWell(referee))
     return ours('refereeHung', 'The time was over, and the referee did not end with its contestant.');
   if (wasRefusedProcesses(pidsRefusals)) return tooManyProcesses; // A fork bomb that never gives up.
-  return exceeded('timeout', 'It was still running when the outer time limit was over.');
+  return verdict;
 }
+
+const starved = ours('hostOverloaded', 'Other work had the core of the contestant for more than half of the time.');
 
 /** Rows that say nothing about the contestant, or only on the second time. */
 function ourFailure(facts: Facts): Verdict | null {
@@ -167,6 +182,7 @@ function failed(facts: Facts, manifest: Extract<ManifestReading, { kind: 'failed
   if (verdict === 'exception')
     return limitReached(facts, exitedBadly(facts.contestant)) ?? theirs(verdict, where, message);
   if (verdict === 'timeout' && wasRefusedProcesses(facts.pidsRefusals)) return tooManyProcesses;
+  if (verdict === 'timeout' && facts.wasStarved === true) return starved;
   if (verdict === 'timeout' || verdict === 'parameterCap') return { ...exceeded(verdict, message), where };
   return theirs(verdict, where, message);
 }

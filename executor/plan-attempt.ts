@@ -1,6 +1,9 @@
+import { buffer } from 'node:stream/consumers';
 import { canonicalBundle } from '../domain/bundle.ts';
 import type { CommandHandler } from '../domain/handle-command.ts';
-import { rerunDensity } from '../domain/integrity/rerun-plan.ts';
+import { recordableFrames } from '../domain/integrity/cuts-size.ts';
+import type { Density } from '../domain/integrity/placement.ts';
+import { type RepeatedRun, rerunDensity } from '../domain/integrity/rerun-plan.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
@@ -16,10 +19,12 @@ import type { LivingState, SubmissionState } from '../domain/submission/state.ts
 import type { AttemptPlan, PlannedAttempt } from './attempt.ts';
 import { type AttemptScope, attemptNames, seats } from './attempt-names.ts';
 import { attemptCgroup } from './cgroup-watch.ts';
+import { readCommitments } from './commitments.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { LaunchCommands } from './container-options.ts';
+import { readCpuTimes } from './cpu-times.ts';
 import type { HeldOutPlan } from './held-out-attempt.ts';
-import { countRefereeDeaths, type LeasedAttempt } from './leased-attempt.ts';
+import { type AbortedAttempts, abortedAttempts, type LeasedAttempt } from './leased-attempt.ts';
 import type { Logger } from './logger.ts';
 import { planHeldOut, storedRecord } from './plan-held-out.ts';
 import type { Examining } from './read-run-files.ts';
@@ -84,15 +89,17 @@ export async function planAttempt(
     throw new Error(`submission ${lease.submissionId} has no contract to run`);
   const run = state.runs.find((candidate) => candidate.run === lease.run);
   if (run === undefined) throw new Error(`submission ${lease.submissionId} has no run ${lease.run}`);
-  const [policy, files, previousRefereeDeaths] = await Promise.all([
+  const [policy, files, aborted] = await Promise.all([
     parts.policyOf(run.policyVersion),
     parts.readBundle(state.identity.bundle.sha256),
-    countRefereeDeaths(parts.log, stream, lease.run),
+    abortedAttempts(parts.log, stream, lease.run),
   ]);
   const scope = attemptScope(parts, place, leased);
+  const cgroupParent = cgroupParentOf(parts, scope);
   const side = run.purpose === 'heldOut' ? heldOutSideOf(run.run) : null;
   const limits = runLimits(state, run, policy);
   const repeats = repeatedBy(state, run);
+  const rerunOf = run.purpose === 'rerun' ? await repeatedRecord(parts, state) : null;
   const { contract, identity } = state;
   const { seasonSecret, cutSecret } = parts;
   const { deviceClass } = place.plan;
@@ -102,7 +109,7 @@ export async function planAttempt(
     ...{ key: scope.key, purpose: run.purpose, codeHash: identity.codeHash, contract },
     ...{ policy, limits, seasonSecret, cutSecret, deviceClass, threads },
     runner: { ...parts.runner, dataDigest: split.dataDigest },
-    density: repeats === null ? integrity.run : rerunDensity(integrity.rerun, repeats.measurement.longestRowBytes),
+    density: densityOf(integrity, repeats, rerunOf),
   });
   const beat = { submissionId: lease.submissionId, run: lease.run, attempt: lease.attempt, phase: 'running' };
   const planned: PlannedAttempt = {
@@ -110,15 +117,17 @@ export async function planAttempt(
     spec,
     bundle: canonicalBundle(files),
     supervision: {
-      cgroupParent: cgroupParentOf(parts, scope),
+      cgroupParent,
       outputBytes: policy.limits.outputBytes,
       timeoutSeconds: limits.timeoutSeconds,
+      frames: { cpuSeconds: limits.frameCpuSeconds, wallSeconds: limits.frameSeconds },
+      cpuTimes: async (id) => (cgroupParent === null ? null : readCpuTimes(`${cgroupParent}/${id}`)),
       deadlineAt: new Date(lease.deadlineAt),
       timings: parts.timings,
       now: parts.now,
       onProgress: (progress) => parts.onProgress({ ...beat, at: parts.now().toISOString(), progress }),
     },
-    previousRefereeDeaths,
+    previousRefereeDeaths: aborted.refereeDeaths,
     hasPolicyMemory: place.plan.memoryBytes >= policy.limits.memoryBytes,
     engineInterrupted,
   };
@@ -126,12 +135,25 @@ export async function planAttempt(
   return {
     ...planned,
     kind: 'training',
-    examining: { bounds: integrity, rerunOf: run.purpose === 'rerun' ? await repeatedRecord(parts, state) : null },
+    examining: {
+      bounds: integrity,
+      rerunOf,
+      committed: await storedCommitments(parts, aborted),
+    },
     keeper:
       spec.exportState && run.purpose === 'score'
         ? { mostBytes: spec.limits.maxStateBytes, put: (content) => parts.blobs.put(content) }
         : null,
   };
+}
+
+function densityOf(
+  { run, rerun }: Policy['integrity'],
+  repeats: RepeatedRun | null,
+  rerunOf: Examining['rerunOf'],
+): Density {
+  if (repeats === null || rerunOf === null) return run;
+  return rerunDensity(rerun, repeats.measurement.longestRowBytes, recordableFrames(rerunOf.record.batches));
 }
 
 /** Nobody holds two splits: the held-out referee that asks about val has nothing else, and no other one has val. */
@@ -144,6 +166,14 @@ async function repeatedRecord(parts: ExecutorParts, state: LivingState): Promise
   const scored = scoredRun(state);
   if (scored === undefined) throw new Error(`submission ${state.identity.submissionId} has no score run to repeat`);
   return { record: await storedRecord(parts, scored), platform: scored.platform };
+}
+
+async function storedCommitments({ blobs }: ExecutorParts, { committed }: AbortedAttempts) {
+  const read = committed.map(async ({ attempt, commitments }) => {
+    const stored = readCommitments(await buffer(await blobs.open(commitments.sha256)));
+    return stored === null ? [] : [{ attempt, ...stored }];
+  });
+  return (await Promise.all(read)).flat();
 }
 
 /**

@@ -16,7 +16,7 @@ export const gpuSchema = z.strictObject({
 });
 export type GpuFacts = z.infer<typeof gpuSchema>;
 
-const platformSchema = z.strictObject({
+export const platformSchema = z.strictObject({
   torch: z.string(),
   python: z.string(),
   cpu: z.string(),
@@ -67,7 +67,7 @@ export function mustBe(what: string, stated: unknown, expected: unknown): void {
 }
 
 /** SHA-256 over the canonical JSON of the fingerprint: results compare exactly only where it is the same. */
-export function platformDigest({ runnerDigest, platform }: Provenance): string {
+export function platformDigest({ runnerDigest, platform }: Pick<Provenance, 'runnerDigest' | 'platform'>): string {
   const fingerprint = canonicalJson({ runnerDigest, ...platform });
   return sha256Hex(Buffer.from(fingerprint));
 }

@@ -6,11 +6,14 @@
  */
 import { sha256Hex } from '../domain/blob-digest.ts';
 import { type Examination, examine, type TestBounds } from '../domain/integrity/examination.ts';
-import { type ManifestFacts, measure } from '../domain/integrity/measure.ts';
+import { type ManifestFacts, measure, step0Of } from '../domain/integrity/measure.ts';
 import type { DecoyFrame, RunCuts, RunRecord } from '../domain/integrity/record.ts';
+import { type Committed, type EarlierAttempt, heldAgainst } from '../domain/integrity/retry.ts';
 import type { BlobReference } from '../domain/ports/blobs.ts';
+import { isStep0Anomalous } from '../domain/scoring/score.ts';
 import type { Measurement, SeedAudit } from '../domain/submission/events.ts';
 import type { AttemptFiles } from '../domain/submission/replay.ts';
+import { tokenizerName } from '../domain/tokenizer.ts';
 import type { ManifestReading } from './outcome.ts';
 import { checkProvenance, mustBe, platformDigest, problemOf } from './provenance.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
@@ -23,6 +26,7 @@ import type { RunSpec } from './run-spec.ts';
 export type Measured = {
   readonly measurement: Measurement;
   readonly examination: Examination;
+  readonly earlierAttempts: readonly EarlierAttempt[];
   readonly state: BlobReference | null;
   readonly seedAudit: SeedAudit | null;
   readonly runnerDigest: string;
@@ -62,6 +66,8 @@ export type Examining = {
   readonly bounds: TestBounds;
   /** The run that a rerun repeats. */
   readonly rerunOf: { readonly record: RunRecord; readonly platform: string } | null;
+  /** What the run's earlier attempts had committed to when they ended by our fault. */
+  readonly committed: readonly (Committed & { readonly platform: string })[];
 };
 
 /** Reads and checks the files; `state` is stored already, being too large to be held. Never throws on their account. */
@@ -127,7 +133,7 @@ const shortOfStream = 3;
 function checkAgainstRecord(manifest: RunManifest, record: RunRecord, asked: Asked): void {
   mustBe('record.codeHash', record.codeHash, asked.codeHash);
   mustBe('record.seed', record.seed, asked.seed);
-  mustBe('record.tokenizer', record.tokenizer, asked.tokenizer);
+  mustBe('record.tokenizer', record.tokenizer, tokenizerName(asked.tokenizer));
   mustBe('record.scoredRowFraction', record.scoredRowFraction, asked.rows.fraction);
   const missing = asked.streamBytes - record.streamBytes;
   if (missing < 0 || missing > shortOfStream) {
@@ -140,6 +146,7 @@ function checkAgainstRecord(manifest: RunManifest, record: RunRecord, asked: Ask
     Math.round(manifest.metrics.sum_neg_log_likelihood_nats * 1e6),
     record.totals.microNats,
   );
+  mustBe('anti_cheat.step0_anomaly', manifest.anti_cheat.step0_anomaly, isStep0Anomalous(step0Of(record)));
   mustBe('the curve', manifest.metrics.covered_bytes_cumulative.length, manifest.metrics.online_loss.length);
   if (manifest.xzBytes === 0) throw new InvalidFileError('xzBytes is 0');
 }
@@ -200,7 +207,7 @@ function toMeasured(
   manifest: RunManifest,
   record: RunRecord,
   cuts: RunCuts,
-  { bounds, rerunOf }: Examining,
+  { bounds, rerunOf, committed }: Examining,
 ): Omit<Measured, 'state'> {
   const { runnerDigest } = manifest.provenance;
   const platform = platformDigest(manifest.provenance);
@@ -208,6 +215,9 @@ function toMeasured(
   return {
     measurement: measure(record, factsOf(manifest)),
     examination: examine(record, cuts, bounds, rerunOf?.record ?? null),
+    earlierAttempts: committed
+      .filter((earlier) => earlier.platform === platform)
+      .map((earlier) => heldAgainst(record, earlier)),
     seedAudit: manifest.anti_cheat.seed_audit,
     runnerDigest,
     platform,

@@ -29,6 +29,23 @@ export function refereeSignals(onProgress: (covered: number) => void): RefereeSi
   };
 }
 
+export type FrameEdge = 'started' | 'ended';
+
+const frameEdges: ReadonlyMap<unknown, FrameEdge> = new Map([
+  ['frameStart', 'started'],
+  ['frameEnd', 'ended'],
+]);
+
+/** Takes the referee's lines, of whatever kind of run; `onFrame` hears that the contestant has been asked, or has answered. Ids count up. */
+export function frameSignals(onFrame: (edge: FrameEdge, frame: number) => void): (line: string) => void {
+  return (line) => {
+    const said = parse(line);
+    if (said === null || !('event' in said) || !('id' in said) || typeof said.id !== 'number') return;
+    const edge = frameEdges.get(said.event);
+    if (edge !== undefined) onFrame(edge, said.id);
+  };
+}
+
 /** What the referee of a held-out attempt says of its contestants, which are numbered by their seats. */
 export type TurnSignals = {
   take(line: string): void;

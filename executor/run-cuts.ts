@@ -11,9 +11,6 @@ import {
 } from '../domain/integrity/record.ts';
 import { countSchema, digestSchema } from '../domain/values.ts';
 
-/** The cuts of a rerun over a production stream with small batches are this large; anything above isn't read. */
-export const cutsLimitBytes = 384 * 2 ** 20;
-
 const countsSchema = z.array(countSchema);
 
 export const cutsSchema = z.strictObject({

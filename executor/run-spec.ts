@@ -4,6 +4,7 @@ import { type Policy, scoredRowFraction } from '../domain/policy/policy.ts';
 import type { AttemptKey } from '../domain/run.ts';
 import type { HeldOutSide } from '../domain/scoring/held-out.ts';
 import type { Entrypoint, ResolvedContract, RunPurpose } from '../domain/submission/events.ts';
+import type { Tokenizer } from '../domain/tokenizer.ts';
 import { cutKeyOf, rowKeyOf } from './cut-keys.ts';
 import { torchDevice } from './gpu-request.ts';
 
@@ -18,7 +19,7 @@ export type RunSpec = AttemptKey & {
   readonly seed: number;
   readonly seasonSecret: string;
   readonly streamBytes: number;
-  readonly tokenizer: ResolvedContract['tokenizer'];
+  readonly tokenizer: Tokenizer;
   readonly architecture: Entrypoint;
   readonly training: Entrypoint;
   readonly limits: SpecLimits;
@@ -77,6 +78,9 @@ type SpecLimits = Pick<
  * From the start of the contestant's container to its connection: torchrun and torch on a slow machine. Ours if missed.
  */
 export const connectSeconds = 120;
+
+/** The referee's own deadline of a frame lies so much behind ours: we can tell whose fault it is, and it can't. */
+const frameSpareSeconds = 30;
 
 /** What is known about the runner and its locked files; digests are lower-case hex SHA-256. */
 export type RunnerFacts = {
@@ -182,7 +186,7 @@ function specLimits(limits: Policy['limits']): Omit<SpecLimits, 'shownBudgetSeco
     maxBatchTokens,
     budgetSeconds,
     graceSeconds,
-    frameSeconds,
+    frameSeconds: frameSeconds + frameSpareSeconds,
     setupSeconds,
     connectSeconds,
   };

@@ -7,11 +7,9 @@
  * Does not: go on with what an earlier life of this service began (`openSeats` starts over), read files, or judge.
  */
 import { type AttemptNames, type Seat, seats } from './attempt-names.ts';
-import { watchCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import { type TurnSignals, turnSignals } from './referee-signals.ts';
 import {
-  at,
   bringUp,
   ended,
   type Observed,
@@ -20,6 +18,7 @@ import {
   settles,
   type Watching,
   watch,
+  watchContestant,
 } from './watching.ts';
 
 /** The contestants' names in the order of their seats. */
@@ -74,11 +73,9 @@ async function takeTurn(
   const started = await engine.inspect(contestant);
   if (started?.startedAt == null) return false;
 
-  watching.cgroup?.stop();
-  watching.cgroup = watchCgroup(plan.cgroupParent, started.id);
   const turn = new AbortController();
-  const timeoutAt = new Date(started.startedAt.getTime() + plan.timeoutSeconds * 1_000);
-  at(watching, timeoutAt, 'timeout', AbortSignal.any([signal, turn.signal]));
+  const { id, startedAt } = started;
+  watchContestant(watching, { id, startedAt }, AbortSignal.any([signal, turn.signal]));
   const contestantEnd = ended(engine, contestant, signal);
   await Promise.race([refereeEnd, signals.done(seat), contestantEnd]);
   // One that has left may be seen before the referee's line about it.

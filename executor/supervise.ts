@@ -2,19 +2,17 @@
  * Watches one attempt from the referee's start to the end of both containers, and says what happened.
  *
  * The main line: referee up, contestant up, one of them ends, the other one follows within a bounded time or is killed.
- * Beside it the deadline and a flood of output may pull the kill switch, and the caller's signal ends the watching (it
- * kills nothing: the caller clears up).
+ * Beside it the deadline, a frame without an answer and a flood of output may pull the kill switch, and the caller's
+ * signal ends the watching (it kills nothing: the caller clears up).
  *
  * Does not: read files of the referee, or judge.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { watchCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { Pair } from './container-pair.ts';
 import { readKillIntent } from './kill-intent-note.ts';
 import { type RefereeSignals, refereeSignals } from './referee-signals.ts';
 import {
-  at,
   bringUp,
   ended,
   type Observed,
@@ -23,6 +21,7 @@ import {
   settles,
   type Watching,
   watch,
+  watchContestant,
 } from './watching.ts';
 
 const socketPath = '/channel/referee.sock';
@@ -53,8 +52,7 @@ async function follow(watching: Watching, pair: Pair, signals: RefereeSignals): 
     return observe(watching);
   }
 
-  watching.cgroup = watchCgroup(plan.cgroupParent, started.id);
-  at(watching, new Date(started.startedAt.getTime() + plan.timeoutSeconds * 1_000), 'timeout', signal);
+  watchContestant(watching, { id: started.id, startedAt: started.startedAt }, signal);
   const contestantEnd = ended(engine, contestant, signal);
   await Promise.race([refereeEnd, contestantEnd]);
   if (!(await settles(refereeEnd, plan.timings.refereeSettleMs, signal))) await kill.pull('refereeHung');

@@ -1,11 +1,15 @@
 /** What it takes to watch the containers of an attempt: the taps on their output, the clock, the kill switch, their ends. */
+import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AttemptNames } from './attempt-names.ts';
-import type { CgroupWatch } from './cgroup-watch.ts';
+import { type CgroupWatch, watchCgroup } from './cgroup-watch.ts';
 import type { Attachment, ContainerEngine, ContainerStatus } from './container-engine.ts';
+import type { CpuTimes } from './cpu-times.ts';
+import { type FrameLimits, type FrameWatch, watchFrames } from './frame-watch.ts';
 import { type KillSwitch, killSwitch } from './kill-switch.ts';
 import type { Exit, Facts, KillIntent } from './outcome.ts';
 import { type OutputTap, outputTap } from './output-tap.ts';
+import { frameSignals } from './referee-signals.ts';
 
 export type Timings = {
   /** For a referee to write its files after its contestant has ended. */
@@ -14,14 +18,24 @@ export type Timings = {
   readonly contestantSettleMs: number;
   /** How often an adopted referee is looked at for its socket: its ready line is lost. */
   readonly socketPollMs: number;
+  /** How often the clocks of an open frame are looked at. */
+  readonly frameLookMs: number;
 };
-export const timings: Timings = { refereeSettleMs: 60_000, contestantSettleMs: 15_000, socketPollMs: 500 };
+export const timings: Timings = {
+  refereeSettleMs: 60_000,
+  contestantSettleMs: 15_000,
+  socketPollMs: 500,
+  frameLookMs: 1_000,
+};
 
 export type SupervisionPlan = {
   readonly cgroupParent: string | null;
   readonly outputBytes: number;
   /** Counted from the contestant's start: preparing the stream is our time. */
   readonly timeoutSeconds: number;
+  readonly frames: FrameLimits;
+  /** What the kernel counts of a container; null where it can't be asked. */
+  readonly cpuTimes: (containerId: string) => Promise<CpuTimes | null>;
   /** End of the lease. */
   readonly deadlineAt: Date;
   readonly timings: Timings;
@@ -31,7 +45,10 @@ export type SupervisionPlan = {
   readonly signal: AbortSignal;
 };
 
-export type Observed = Pick<Facts, 'intent' | 'referee' | 'contestant' | 'connected' | 'oomKills' | 'pidsRefusals'> & {
+export type Observed = Pick<
+  Facts,
+  'intent' | 'referee' | 'contestant' | 'connected' | 'oomKills' | 'pidsRefusals' | 'wasStarved'
+> & {
   /** The last bytes that the contestant printed. */
   readonly log: Buffer;
 };
@@ -53,6 +70,7 @@ export type Watching = {
   /** The referee, and the contestant whose turn it is. */
   names: AttemptNames;
   cgroup: CgroupWatch | null;
+  frames: FrameWatch | null;
 };
 
 export type Watched = {
@@ -66,18 +84,19 @@ export type Watched = {
   readonly isConnected: () => boolean | null;
 };
 
-/** Follows the main line to its end, under the deadline and the limits of output; whatever was begun for that ends with it. */
+/** Follows the main line to its end, under the deadline and the limits of frames and output; whatever was begun for that ends with it. */
 export async function watch(watched: Watched, follow: (watching: Watching) => Promise<Observed>): Promise<Observed> {
   const ending = new AbortController();
   const watching = watchingOf(watched, AbortSignal.any([watched.plan.signal, ending.signal]));
   const { kill, signal } = watching;
   try {
     if (watched.noted !== null) await kill.pull(watched.noted); // We may have died between the note and the kill.
-    at(watching, watched.plan.deadlineAt, 'leaseEnded', signal);
+    at(watching, watched.plan.deadlineAt, () => 'leaseEnded', signal);
     return await Promise.race([follow(watching), kill.failed]);
   } finally {
     ending.abort();
     watching.cgroup?.stop();
+    watching.frames?.stop();
     for (const attachment of watching.attachments) attachment.detach();
   }
 }
@@ -94,14 +113,42 @@ function watchingOf(watched: Watched, signal: AbortSignal): Watching {
       onLimit: () => kill.pullSoon(intent),
       ...(onLine ? { onLine } : {}),
     });
+  const onFrameLine = frameSignals((edge, frame) => watching.frames?.[edge](frame));
+  const onLine = (line: string) => {
+    onRefereeLine(line);
+    onFrameLine(line);
+  };
   const watching: Watching = {
     ...{ engine, plan, signal, kill, isConnected, names },
-    refereeTap: tap(refereeOutputBytes, 'refereeOutput', onRefereeLine),
+    refereeTap: tap(refereeOutputBytes, 'refereeOutput', onLine),
     contestantTap: tap(plan.outputBytes, 'output'),
     attachments: [],
     cgroup: null,
+    frames: null,
   };
   return watching;
+}
+
+/** Counts what a contestant takes from its start on, and holds it to its frames; to the outer time limit, unless the signal comes first. */
+export function watchContestant(
+  watching: Watching,
+  { id, startedAt }: { readonly id: string; readonly startedAt: Date },
+  signal: AbortSignal,
+): void {
+  const { plan, kill } = watching;
+  watching.cgroup?.stop();
+  watching.frames?.stop();
+  watching.cgroup = watchCgroup(plan.cgroupParent, id);
+  const frames = watchFrames({
+    limits: plan.frames,
+    everyMs: plan.timings.frameLookMs,
+    times: () => plan.cpuTimes(id),
+    clock: () => performance.now(),
+    exceeded: (intent) => kill.pullSoon(intent),
+  });
+  watching.frames = frames;
+  const timeoutAt = new Date(startedAt.getTime() + plan.timeoutSeconds * 1_000);
+  at(watching, timeoutAt, () => (frames.wasStarved() ? 'starved' : 'timeout'), signal);
 }
 
 /** Attached before the start, so that no byte is missed. What has ended already, or is gone, stays as it is. */
@@ -134,10 +181,10 @@ export async function settles(end: Promise<unknown>, limitMs: number, signal: Ab
 }
 
 /** Pulls the switch at a time, or at once where that is over, unless the signal comes first. */
-export function at({ plan, kill }: Watching, time: Date, intent: KillIntent, signal: AbortSignal): void {
+function at({ plan, kill }: Watching, time: Date, intent: () => KillIntent, signal: AbortSignal): void {
   const wait = delay(Math.max(0, time.getTime() - plan.now().getTime()), undefined, { signal });
   wait.then(
-    () => kill.pullSoon(intent),
+    () => kill.pullSoon(intent()),
     () => {}, // Ended before.
   );
 }
@@ -156,6 +203,7 @@ export async function observe(watching: Watching): Promise<Observed> {
     contestant: toExit(contestant),
     connected: watching.isConnected(),
     ...counts,
+    wasStarved: watching.frames?.wasStarved() ?? null,
     log: watching.contestantTap.tail(),
   };
 }

@@ -1,5 +1,6 @@
 import type { BundleFile } from '../domain/bundle.ts';
 import type { Policy } from '../domain/policy/policy.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { GateResult } from '../domain/submission/commands.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
@@ -10,19 +11,20 @@ import { distributedGateVersion } from './multi-gpu/rules.ts';
 import { readModules } from './read-modules.ts';
 import { judgeStatically } from './static/judge.ts';
 import { staticGateVersion } from './static/rules.ts';
+import { findingOverCap } from './xz-cap.ts';
 
 /** What a gate judges: a bundle's files, and what the contract gate made of them where that came before. */
 export type Judged = { readonly files: readonly BundleFile[]; readonly contract: ResolvedContract | null };
 
 /**
- * A gate that needs a bundle's files and CPython's parser, and nothing else. The same files, contract, `read` part of the policy and version
+ * A gate that needs a bundle's files, CPython's parser and its `lzma`, and nothing else. The same files, contract, `read` part of the policy and version
  * give the same result. Throws on a fault of ours.
  */
 export type BundleGate = {
   readonly version: string;
   /** The part of the policy that it reads. */
   readonly read: (policy: Policy) => unknown;
-  readonly judge: (judged: Judged, policy: Policy, inspector: Inspector) => Promise<GateResult>;
+  readonly judge: (judged: Judged, policy: Policy, inspector: Inspector & BundleMeter) => Promise<GateResult>;
 };
 
 export type BundleGateName = 'contract' | 'static' | 'distributed';
@@ -31,8 +33,10 @@ export type BundleGateName = 'contract' | 'static' | 'distributed';
 export const bundleGates: Readonly<Record<BundleGateName, BundleGate>> = {
   contract: {
     version: contractGateVersion,
-    read: ({ tokenizers }) => tokenizers,
+    read: ({ tokenizers, limits }) => [tokenizers, limits.bundleXzBytes],
     async judge({ files }, policy, inspector) {
+      const overCap = await findingOverCap(files, policy.limits.bundleXzBytes, inspector);
+      if (overCap !== null) return verdict(contractGateVersion, [overCap]);
       const resolution = await resolveContract(files, inspector, policy);
       return resolution.kind === 'resolved'
         ? { ...resolution, gateVersion: contractGateVersion }

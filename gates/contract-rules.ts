@@ -1,10 +1,11 @@
 import type { Finding } from '../domain/submission/events.ts';
 
 /** Changes whenever the contract gate may judge a bundle differently; recorded with every verdict. */
-export const contractGateVersion = 'contract/1';
+export const contractGateVersion = 'contract/2';
 
 /** The closed list of what contract resolution finds (CONTRACT §1). */
 export const contractRules = {
+  'prism:contract-xz-size': "The bundle compressed by xz is larger than this deployment's policy allows.",
   'prism:contract-manifest-twice': 'Both prism.yaml and prism.yml are present; keep one.',
   'prism:contract-manifest-size': 'The manifest is larger than 16,384 bytes.',
   'prism:contract-manifest-syntax': 'The manifest is not one well-formed YAML document in UTF-8.',
@@ -21,6 +22,7 @@ export const contractRules = {
   'prism:contract-declared-file-missing': 'A declared file is not in the bundle.',
   'prism:contract-tokenizer-unknown': 'The tokenizer is not one that the contract knows.',
   'prism:contract-tokenizer-not-offered': "This deployment's policy does not offer the tokenizer.",
+  'prism:contract-tokenizer-file': 'The declared tokenizer is not a `.json` file of form prism_bpe.v1.',
   'prism:contract-python-syntax': 'A Python file cannot be parsed.',
 } as const;
 

@@ -1,14 +1,14 @@
 import type { BundleFile } from '../domain/bundle.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
+import type { TokenizerClass } from '../domain/tokenizer.ts';
 import { type Failed, finding } from './contract-rules.ts';
 import { type Declaration, displayName, readDeclaration } from './manifest.ts';
 import type { DeclaredRole } from './manifest-role.ts';
 import { readModules } from './read-modules.ts';
 import { fingerprintRole, type Modules } from './role-files.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
-export type ContractPolicy = { readonly tokenizers: readonly Tokenizer[] };
+export type ContractPolicy = { readonly tokenizers: readonly TokenizerClass[] };
 export type Resolution = { readonly kind: 'resolved'; readonly contract: ResolvedContract } | Failed;
 
 /** As many findings as one event carries. */

@@ -3,7 +3,8 @@ import { isMapping, type ManifestDocument, type ManifestMapping } from './manife
 
 /** Collects findings while the manifest is read, so that a miner sees all of them at once. */
 export type Reading = {
-  readonly files: ReadonlySet<string>;
+  /** Of the bundle, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly manifest: ManifestDocument;
   report(rule: ContractRule, place: Place, seen: string): void;
 };

@@ -127,7 +127,7 @@ function readFiles(reading: Reading, role: Role, section: ManifestMapping): read
 
 /** The usual slip: the folder was zipped, not what is in it. */
 function nestingHint(reading: Reading, script: string): string {
-  const nested = [...reading.files].find(
+  const nested = [...reading.files.keys()].find(
     (path) => path.endsWith(`/${script}`) && path.split('/').length === script.split('/').length + 1,
   );
   return nested === undefined

@@ -1,11 +1,12 @@
 import type { BundleFile } from '../domain/bundle.ts';
 import type { Finding, ResolvedContract } from '../domain/submission/events.ts';
+import type { Tokenizer, TokenizerClass } from '../domain/tokenizer.ts';
 import { type Failed, finding } from './contract-rules.ts';
 import { readManifest } from './manifest-document.ts';
 import { checkKeys } from './manifest-keys.ts';
 import { declared, type Reading, shown } from './manifest-reading.ts';
 import { type DeclaredRole, readRole } from './manifest-role.ts';
-import { resolveTokenizer, type Tokenizer } from './tokenizer.ts';
+import { resolveTokenizer } from './tokenizer.ts';
 
 /** What the bundle declares, defaults filled in. Scripts and declared files exist; what is in them isn't known yet. */
 export type Declaration = {
@@ -19,12 +20,12 @@ export type Declaration = {
 
 export type Declared = { readonly kind: 'declared'; readonly declaration: Declaration };
 
-export function readDeclaration(files: readonly BundleFile[], offered: readonly Tokenizer[]): Declared | Failed {
+export function readDeclaration(files: readonly BundleFile[], offered: readonly TokenizerClass[]): Declared | Failed {
   const manifest = readManifest(files);
   if (manifest.kind === 'failed') return manifest;
   const findings: Finding[] = [...checkKeys(manifest)];
   const reading: Reading = {
-    files: new Set(files.map((file) => file.path)),
+    files: new Map(files.map(({ path, bytes }) => [path, bytes])),
     manifest,
     report: (rule, place, seen) => findings.push(finding(rule, place, seen)),
   };

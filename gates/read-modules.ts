@@ -1,4 +1,5 @@
 import { type BundleFile, codeHash } from '../domain/bundle.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
 import { recentResults } from './recent-results.ts';
 import type { Modules } from './role-files.ts';
@@ -16,7 +17,10 @@ export async function readModules(files: readonly BundleFile[], inspector: Inspe
 }
 
 /** An inspector that is asked once about the sources that several gates look at one after the other. */
-export function rememberingInspector(inspector: Inspector, bundles: number): Inspector {
+export function rememberingInspector(inspector: Inspector & BundleMeter, bundles: number): Inspector & BundleMeter {
   const recent = recentResults<readonly ModuleFacts[]>(bundles);
-  return { inspect: (sources) => recent(codeHash(sources), () => inspector.inspect(sources)) };
+  return {
+    inspect: (sources) => recent(codeHash(sources), () => inspector.inspect(sources)),
+    xzBytes: inspector.xzBytes,
+  };
 }

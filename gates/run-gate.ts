@@ -1,4 +1,5 @@
 import type { ActivePolicy } from '../domain/policy/policy.ts';
+import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
 import type { Inspector } from '../domain/ports/inspector.ts';
 import type { GateResult } from '../domain/submission/commands.ts';
@@ -14,7 +15,7 @@ const rememberedVerdicts = 1_000;
  * Runs the gates of stored bundles. A verdict is remembered by the bundle's content, the gate's version and whatever else it was made of. A
  * throw is our own fault (an unreadable blob, an inspector that can't be asked): whoever runs the gate defers it.
  */
-export function storedBundleGates(readBundle: BundleReader, inspector: Inspector): RunGate {
+export function storedBundleGates(readBundle: BundleReader, inspector: Inspector & BundleMeter): RunGate {
   const recent = recentResults<GateResult>(rememberedVerdicts);
   return (name, { identity, contract }, { policy }) => {
     const { version, read, judge } = bundleGates[name];

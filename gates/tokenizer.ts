@@ -1,38 +1,42 @@
-import type { ResolvedContract } from '../domain/submission/events.ts';
+import type { ActivePolicy } from '../domain/policy/policy.ts';
+import { ownTokenizers, type Tokenizer, type TokenizerClass, tokenizerClass } from '../domain/tokenizer.ts';
+import type { ContractRule, Place } from './contract-rules.ts';
+import { problemOfTokenizer } from './declared-tokenizer.ts';
 import { declared, type Reading, shown } from './manifest-reading.ts';
 
-export type Tokenizer = ResolvedContract['tokenizer'];
+/** The policy as this deployment can keep it: `llama` wants a model file, and without one it isn't offered. */
+export function offeredHere({ version, policy }: ActivePolicy, available: readonly TokenizerClass[]): ActivePolicy {
+  const tokenizers = policy.tokenizers.filter((offered) => available.includes(offered));
+  return { version, policy: { ...policy, tokenizers } };
+}
 
-/** The tokenizers this version can load at all; policy offers some of them. */
-const loadable = ['bytes', 'gpt2'] as const satisfies readonly Tokenizer[];
-
-/**
- * The manifest's tokenizer, `bytes` where it names none. `llama` and declarative files of the bundle are in the contract,
- * but no deployment of this version offers them: that is said as such, and never replaced by another.
- */
-export function resolveTokenizer(reading: Reading, offered: readonly Tokenizer[]): Tokenizer {
+/** The manifest's tokenizer, `bytes` where it names none. One that isn't offered is never replaced by another. */
+export function resolveTokenizer(reading: Reading, offered: readonly TokenizerClass[]): Tokenizer {
   const value = declared(reading.manifest.values, 'tokenizer') ?? 'bytes';
-  const tokenizer = loadable.find((candidate) => candidate === value);
-  if (tokenizer !== undefined && offered.includes(tokenizer)) return tokenizer;
+  const place = reading.manifest.placeOf(['tokenizer']);
+  const object = (rule: ContractRule, seen: string, where: Place = place): Tokenizer => {
+    reading.report(rule, where, seen);
+    return 'bytes';
+  };
   const offer = `It offers ${offered.join(', ')}.`;
-  if (tokenizer !== undefined || value === 'llama') {
-    reading.report(
-      'prism:contract-tokenizer-not-offered',
-      reading.manifest.placeOf(['tokenizer']),
-      `It is ${shown(value)}. ${offer}`,
-    );
-  } else if (typeof value === 'string' && reading.files.has(value)) {
-    reading.report(
-      'prism:contract-tokenizer-not-offered',
-      reading.manifest.placeOf(['tokenizer']),
-      `It is a file of the bundle, ${shown(value)}. ${offer}`,
-    );
-  } else {
-    reading.report(
-      'prism:contract-tokenizer-unknown',
-      reading.manifest.placeOf(['tokenizer']),
-      `It is ${shown(value)}. ${offer}`,
-    );
+  const tokenizer = named(value, reading);
+  if (tokenizer === null) return object('prism:contract-tokenizer-unknown', `It is ${shown(value)}. ${offer}`);
+  if (!offered.includes(tokenizerClass(tokenizer))) {
+    const what = typeof tokenizer === 'string' ? shown(value) : `a file of the bundle, ${shown(value)}`;
+    return object('prism:contract-tokenizer-not-offered', `It is ${what}. ${offer}`);
   }
-  return 'bytes';
+  if (typeof tokenizer === 'string') return tokenizer;
+  const { path } = tokenizer.bpe;
+  const bytes = reading.files.get(path);
+  if (bytes === undefined) return object('prism:contract-declared-file-missing', `${shown(path)} (tokenizer).`);
+  const problem = path.endsWith('.json') ? problemOfTokenizer(bytes) : 'its name must end in .json';
+  return problem === null ? tokenizer : object('prism:contract-tokenizer-file', `${problem}.`, { path });
+}
+
+/** A path that ends in `.json` means a file of the bundle, there or not; so does any other file's, for the finding's sake. */
+function named(value: unknown, { files }: Reading): Tokenizer | null {
+  if (typeof value !== 'string') return null;
+  const own = ownTokenizers.find((candidate) => candidate === value);
+  if (own !== undefined) return own;
+  return value.endsWith('.json') || files.has(value) ? { bpe: { path: value } } : null;
 }

@@ -37,6 +37,7 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
     'manifest',
     'measurement',
     'examination',
+    'earlierAttempts',
     'keys',
     'state',
     'seedAudit',

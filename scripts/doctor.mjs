@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { corpusFolder } from '../gpu-runner/corpus/corpus.mjs';
 import { problemOf as corpusProblem } from '../gpu-runner/corpus/manifest.mjs';
 import { findEvaluatorImage } from '../gpu-runner/image/evaluator-image.mjs';
-import { problemOf as tablesProblem } from '../gpu-runner/tables/tables.mjs';
+import { checkTables } from '../gpu-runner/tables/tables.mjs';
 import { engineStatus } from './engine.mjs';
-import { cachePath, repositoryRoot } from './lib/cache.mjs';
+import { repositoryRoot } from './lib/cache.mjs';
 import { mayInstall } from './lib/debian.mjs';
 import { nativeModuleAborts } from './lib/native-module.mjs';
 import { isNodeNewEnough } from './lib/node-version.mjs';
@@ -36,7 +36,7 @@ export async function diagnose() {
     checkCores(),
     checkImage(engine),
     checkCorpus(),
-    checkTables(),
+    checkTokenizers(),
   ];
   return Promise.all(checks);
 }
@@ -143,9 +143,8 @@ async function checkCorpus() {
   return check('demo corpus', problem === null, problem ?? `${folder}, every shard verified`, PREPARE);
 }
 
-async function checkTables() {
-  const folder = cachePath('tokenizers');
-  const problem = await tablesProblem(folder);
+async function checkTokenizers() {
+  const { folder, problem } = await checkTables();
   return check('tokenizer tables', problem === null, problem ?? folder, PREPARE);
 }
 

@@ -22,6 +22,7 @@ export async function ensureRuntime({ owner = process.pid } = {}) {
       dataDigests: Object.fromEntries(Object.entries(corpus.splits).map(([name, { digest }]) => [name, digest])),
       tokenizersDir: tables.folder,
       tokenizersDigest: tables.digest,
+      tokenizers: tables.tokenizers,
       engineStartedByUs: engine.startedByUs,
     };
   } catch (error) {

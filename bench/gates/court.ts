@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { BundleFile } from '../../domain/bundle.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { BundleMeter } from '../../domain/ports/bundle-meter.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
 import type { ResolvedContract, SubmissionEvent } from '../../domain/submission/events.ts';
 import { evolve } from '../../domain/submission/evolve.ts';
@@ -27,13 +28,13 @@ import { contract, digest, fact, gateSkipped, receipt } from '../../test/domain/
 type Corpus = { workOf(number: number): Work; digestOf(number: number): string; readonly blobs: Pick<Blobs, 'open'> };
 type Asked = {
   readonly files: readonly BundleFile[];
-  readonly inspector: Inspector;
+  readonly inspector: Inspector & BundleMeter;
   readonly blobs: Pick<Blobs, 'open'>;
 };
 const policy = { version: 1, policy: policySchema.parse({ gates: { distributed: 'flag' } }) };
 
 /** Gates 1, 2, 4 and 5 over an index of sources in a file, with the inspector as it is given. Whoever opens it closes it. */
-export async function benchCourt(folder: string, inspector: Inspector) {
+export async function benchCourt(folder: string, inspector: Inspector & BundleMeter) {
   const db = openProjectionDatabase(join(folder, 'read-models.sqlite'));
   const memory = memoryStorage();
   await rebuild({ db, log: memory.log, projections: [sourceIndexProjection] });

@@ -4,7 +4,8 @@ import { commandHandler } from '../../domain/handle-command.ts';
 import { policiesOf, policyAggregate } from '../../domain/policy/policy-aggregate.ts';
 import type { BlobReference } from '../../domain/ports/blobs.ts';
 import type { SubmissionEvent, SubmissionEventData } from '../../domain/submission/events.ts';
-import { type AttemptFiles, type Replayed, replay } from '../../domain/submission/replay.ts';
+import { type AttemptFiles, type PlacedCommitments, type Replayed, replay } from '../../domain/submission/replay.ts';
+import { readCommitments } from '../../executor/commitments.ts';
 import { storedMeasurement } from '../../executor/held-out-result.ts';
 import { readStoredAttempt } from '../../executor/read-run-files.ts';
 import { openStorage, type Storage } from '../../storage/open-storage.ts';
@@ -21,6 +22,7 @@ export async function replaySubmission(config: Config, id: string, output: Outpu
     const replayed = await replay(history, {
       filesOf: (completed) => filesOf(storage, completed),
       heldOutOf: async ({ result }) => storedMeasurement(await buffer(await storage.blobs.open(result.sha256))),
+      committedIn: ({ commitments }) => committedIn(storage, commitments),
       policyOf: policies.ofVersion,
     });
     output.result({ submissionId: id, replayed }, () => describe(history, replayed));
@@ -38,6 +40,10 @@ async function filesOf(
     reference === null ? null : buffer(await blobs.open(reference.sha256));
   const files = { record: await bytesOf(record), cuts: await bytesOf(cuts), manifest: await bytesOf(manifest) };
   return readStoredAttempt(files, keys?.cuts ?? '');
+}
+
+async function committedIn({ blobs }: Storage, commitments: BlobReference | null): Promise<PlacedCommitments | null> {
+  return commitments === null ? null : readCommitments(await buffer(await blobs.open(commitments.sha256)));
 }
 
 function describe(history: readonly SubmissionEvent[], replayed: readonly Replayed[]): string {

@@ -10,7 +10,7 @@ export type ManifestFacts = Pick<
 
 /** The raw measurements of a completed run, from its record. The same record gives the same numbers. */
 export function measure(record: RunRecord, facts: ManifestFacts): Measurement {
-  const { totals, streamBytes, vocab, batches } = record;
+  const { totals, streamBytes, batches } = record;
   const claimed = claimedCost(record);
   const baseline = batches.reduce((sum, { baselineMicroNats }) => sum + baselineMicroNats, 0);
   return {
@@ -21,8 +21,7 @@ export function measure(record: RunRecord, facts: ManifestFacts): Measurement {
     uncoveredBytes: totals.uncoveredBytes,
     streamBytes,
     predictedTokens: totals.predictedTokens,
-    vocab,
-    step0: step0Of(record),
+    ...step0Of(record),
     batches: batches.length,
     longestRowBytes: longestRowBytes(record),
     ...facts,
@@ -30,13 +29,11 @@ export function measure(record: RunRecord, facts: ManifestFacts): Measurement {
 }
 
 /** The first batch without its lane-first tokens: what the untrained model was charged, and for how many predictions. */
-function step0Of({ batches, vocab }: RunRecord): Measurement['step0'] {
+export function step0Of({ batches, vocab }: RunRecord): Pick<Measurement, 'step0' | 'vocab'> {
   const [first] = batches;
-  if (first === undefined) return { microNats: 0, tokens: 0 };
-  return {
-    microNats: first.microNats - first.firstTokens * uniformMicroNats(vocab),
-    tokens: first.scoredRows * (first.length - 1),
-  };
+  if (first === undefined) return { step0: { microNats: 0, tokens: 0 }, vocab };
+  const microNats = first.microNats - first.firstTokens * uniformMicroNats(vocab);
+  return { step0: { microNats, tokens: first.scoredRows * (first.length - 1) }, vocab };
 }
 
 /** The most raw bytes that a batch brought for each of its rows, rounded up. */

@@ -5,11 +5,13 @@ import type { Density } from './placement.ts';
 /**
  * As many whole decoys before every batch as policy's density comes to, rounded, and at least one: so every batch has the same number for
  * certain. A number that isn't whole would leave some batches without any by chance, and looking ahead in those, batch for batch, is the
- * cheapest way to cheat. `longestRowBytes` is the run's own, which the rerun repeats.
+ * cheapest way to cheat. `longestRowBytes` is the run's own, which the rerun repeats; one long row among many short ones asks for more decoys than
+ * can be written down, `mostFrames`.
  */
-export function rerunDensity(asked: Density, longestRowBytes: number): Density {
+export function rerunDensity(asked: Density, longestRowBytes: number, mostFrames = Number.POSITIVE_INFINITY): Density {
   const expected = (asked.cutsPerMegabyte * longestRowBytes) / 1e6;
-  const framesPerBatch = Math.max(1, Math.ceil(asked.framesPerBatch), Math.round(expected));
+  const least = Math.max(1, Math.ceil(asked.framesPerBatch));
+  const framesPerBatch = Math.max(least, Math.min(Math.round(expected), mostFrames));
   const most = longestRowBytes === 0 ? asked.cutsPerMegabyte : Math.floor((framesPerBatch * 1e6) / longestRowBytes);
   return { cutsPerMegabyte: Math.min(asked.cutsPerMegabyte, most), framesPerBatch };
 }

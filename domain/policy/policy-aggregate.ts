@@ -1,5 +1,6 @@
 import type { Aggregate, Decision } from '../aggregate.ts';
 import type { CommandHandler } from '../handle-command.ts';
+import { unrecordableCuts } from '../integrity/cuts-size.ts';
 import { refuse } from '../rejection.ts';
 import { type PolicyEvent, policyStream } from './events.ts';
 import { type ActivePolicy, type PolicyDraft, policySchema } from './policy.ts';
@@ -28,6 +29,8 @@ function decide(state: PolicyState, command: PolicyCommand): Decision<PolicyEven
     const [issue] = parsed.error.issues;
     return refuse('invalidPolicy', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
   }
+  const unrecordable = unrecordableCuts(parsed.data);
+  if (unrecordable !== null) return refuse('invalidPolicy', unrecordable);
   const { operator, reason } = command;
   return [{ type: 'PolicyActivated', data: { version: 1, policy: parsed.data, operator, reason } }];
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Tokenizer, tokenizerClass, tokenizerClasses } from '../tokenizer.ts';
 
 /** Gates after the contract, in the order of their application (CONTRACT §3). */
 export const switchableGates = ['static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -55,11 +56,14 @@ const integritySchema = z.strictObject({
       beforePublication: z.boolean().default(true),
     })
     .prefault({}),
-  /** Shares of rows that are scored, where it isn't all; the same for everybody with that tokenizer and device class. */
+  /**
+   * Shares of rows that are scored, where it isn't all; the same for everybody with that class of tokenizers and of devices. Declared ones
+   * have one share whatever their vocabulary, which their miners choose: it is set for the largest.
+   */
   scoredRows: z
     .array(
       z.strictObject({
-        tokenizer: z.enum(['bytes', 'gpt2']),
+        tokenizer: z.enum(tokenizerClasses),
         deviceClass: z.enum(['cpu', 'gpu']),
         fraction: z.number().gt(0).max(1),
       }),
@@ -90,10 +94,8 @@ const heldOutSchema = z.strictObject({
 export const policySchema = z.strictObject({
   /** Raw UTF-8 bytes of the stream that a scored run is measured over. */
   streamBytes: z.int().min(4_096).default(100_000_000),
-  tokenizers: z
-    .array(z.enum(['bytes', 'gpt2']))
-    .min(1)
-    .default(['bytes', 'gpt2']),
+  /** `declared`: files of bundles. `llama` is offered where the deployment has a model file for it. */
+  tokenizers: z.array(z.enum(tokenizerClasses)).min(1).default(['bytes', 'gpt2', 'declared']),
   /** Device classes whose scores count; boards and weights never mix them. */
   deviceClasses: z
     .array(z.enum(['cpu', 'gpu']))
@@ -109,7 +111,9 @@ export const policySchema = z.strictObject({
       budgetSeconds: z.int().positive().default(1_200),
       graceSeconds: z.int().positive().default(120),
       timeoutSeconds: z.int().positive().default(1_800),
-      frameSeconds: z.int().positive().default(120),
+      /** For answering one frame: CPU time of the contestant, and a wide limit of wall-clock time for one that sleeps. */
+      frameCpuSeconds: z.int().positive().default(120),
+      frameSeconds: z.int().positive().default(480),
       setupSeconds: z.int().positive().default(300),
       memoryBytes: z
         .int()
@@ -120,6 +124,8 @@ export const policySchema = z.strictObject({
         .int()
         .positive()
         .default(2 * 2 ** 30),
+      /** Of a bundle in canonical form, compressed by xz (CONTRACT §4); null: no cap. */
+      bundleXzBytes: z.int().positive().nullable().default(131_072),
       outputBytes: z
         .int()
         .positive()
@@ -202,13 +208,9 @@ export type PolicyDraft = z.input<typeof policySchema>;
 export type ActivePolicy = { readonly version: number; readonly policy: Policy };
 
 /** Share of a batch's rows that is scored. */
-export function scoredRowFraction(
-  { integrity }: Policy,
-  tokenizer: 'bytes' | 'gpt2',
-  deviceClass: 'cpu' | 'gpu',
-): number {
+export function scoredRowFraction({ integrity }: Policy, tokenizer: Tokenizer, deviceClass: 'cpu' | 'gpu'): number {
   const found = integrity.scoredRows.find(
-    (entry) => entry.tokenizer === tokenizer && entry.deviceClass === deviceClass,
+    (entry) => entry.tokenizer === tokenizerClass(tokenizer) && entry.deviceClass === deviceClass,
   );
   return found?.fraction ?? 1;
 }

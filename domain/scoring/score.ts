@@ -1,4 +1,5 @@
 import type { Examination } from '../integrity/examination.ts';
+import { uniformMicroNats } from '../integrity/record.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Confirmation, Measurement, Score } from '../submission/events.ts';
 import { bitsOf, bitsPerByte, sourceBitsPerByte } from './code-length.ts';
@@ -63,7 +64,10 @@ function certaintyOf(bpb: number, { measurement, confirmation, blind, undetected
   };
 }
 
-/** A first loss below half of ln V nats a token is impossible for a random initialisation. */
+/**
+ * A first loss below half of ln V nats a token is impossible for a random initialisation, V being the tokenizer's own: whatever a token stands
+ * for, who knows nothing pays ln V for it. In integers, so that the referee's manifest says the same.
+ */
 export function isStep0Anomalous({ step0, vocab }: Pick<Measurement, 'step0' | 'vocab'>): boolean {
-  return step0.tokens > 0 && step0.microNats / 1e6 / step0.tokens < 0.5 * Math.log(vocab);
+  return 2 * step0.microNats < step0.tokens * uniformMicroNats(vocab);
 }

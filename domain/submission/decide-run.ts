@@ -133,9 +133,9 @@ function ours(
   outcome: Extract<RunOutcome, { kind: 'infrastructureFault' }>,
   attemptsPerRun: number,
 ): readonly SubmissionEvent[] {
-  const { reason, log } = outcome;
+  const { reason, log, commitments } = outcome;
   const message = shownText(outcome.message, textLimit);
-  const aborted: SubmissionEvent = { type: 'AttemptAborted', data: { ...key, reason, message, log } };
+  const aborted: SubmissionEvent = { type: 'AttemptAborted', data: { ...key, reason, message, log, commitments } };
   if (run.aborted + 1 < attemptsPerRun) return [aborted];
   const explanation = `${attemptsPerRun} attempts ended by our own fault; the last: ${message}`;
   const failure = {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Examination } from '../integrity/examination.ts';
 import { rerunVerdicts } from '../integrity/rerun.ts';
+import type { EarlierAttempt } from '../integrity/retry.ts';
 import { heldOutKinds, heldOutMeasurementSchema } from '../scoring/held-out.ts';
+import { tokenizerSchema } from '../tokenizer.ts';
 import { blobReferenceSchema, countSchema, digestSchema, instantSchema, policyVersionSchema } from '../values.ts';
 
 export const gateNames = ['contract', 'static', 'parameters', 'distributed', 'duplicate', 'llm'] as const;
@@ -145,7 +147,7 @@ export const resolvedContractSchema = z.strictObject({
   kind: z.enum(['full', 'architecture_only', 'training_for_arch']),
   architectureId: z.string().nullable(),
   name: z.string().nullable(),
-  tokenizer: z.enum(['bytes', 'gpt2']),
+  tokenizer: tokenizerSchema,
   architecture: roleSchema,
   training: roleSchema,
 });
@@ -212,6 +214,13 @@ export const examinationSchema = z.strictObject({
     })
     .nullable(),
 }) satisfies z.ZodType<Examination>;
+
+const earlierAttemptSchema = z.strictObject({
+  attempt: z.int().positive(),
+  groupsCompared: countSchema,
+  groupsEqual: countSchema,
+  firstDifferingGroup: countSchema.nullable(),
+}) satisfies z.ZodType<EarlierAttempt>;
 
 /**
  * The keys that an attempt was examined by, hex: of its cuts, and of the choice of scored rows where there was one. They
@@ -351,6 +360,8 @@ const dataSchemas = {
     manifest: blobReferenceSchema,
     measurement: measurementSchema,
     examination: examinationSchema.nullable(),
+    /** Attempts of this run that ended by our fault on this platform, and whether they had answered alike. */
+    earlierAttempts: z.array(earlierAttemptSchema).readonly(),
     keys: keysSchema.nullable(),
     /** What the model held at the end (safetensors), where policy has it measured. */
     state: blobReferenceSchema.nullable(),
@@ -385,6 +396,8 @@ const dataSchemas = {
     reason: z.string(),
     message: z.string().max(textLimit),
     log: blobReferenceSchema.nullable(),
+    /** Hashes of the logits that the contestant had given until then (PROTOCOL.md §3). */
+    commitments: blobReferenceSchema.nullable(),
   }),
   AttemptCancelled: z.strictObject({ ...attemptKey, operator: z.string(), reason: z.string() }),
   RunConcluded: z.strictObject({

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { examine } from '../integrity/examination.ts';
 import { type ManifestFacts, measure } from '../integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../integrity/record.ts';
+import { type Committed, heldAgainst } from '../integrity/retry.ts';
 import type { ActivePolicy } from '../policy/policy.ts';
 import { isRejection } from '../rejection.ts';
 import type { HeldOutMeasurement } from '../scoring/held-out.ts';
@@ -19,14 +20,18 @@ export type ReplaySource = {
   filesOf(completed: SubmissionEventData<'AttemptCompleted'>): Promise<AttemptFiles>;
   /** What the stored result of a held-out run says. */
   heldOutOf(measured: SubmissionEventData<'HeldOutMeasured'>): Promise<HeldOutMeasurement>;
+  /** What an attempt had committed to; null where that is nothing. `platform` as in `AttemptCompleted`. */
+  committedIn(aborted: SubmissionEventData<'AttemptAborted'>): Promise<PlacedCommitments | null>;
   policyOf(version: number): Promise<ActivePolicy>;
 };
+
+export type PlacedCommitments = Pick<Committed, 'logits'> & { readonly platform: string };
 
 /** One number or document that was stated in the history and computed anew. */
 export type Replayed = {
   /** Index of the event in the history. */
   readonly index: number;
-  readonly what: 'measurement' | 'examination' | 'heldOut' | 'score';
+  readonly what: 'measurement' | 'examination' | 'earlierAttempts' | 'heldOut' | 'score';
   readonly stated: object | null;
   readonly computed: object | null;
   readonly isEqual: boolean;
@@ -40,6 +45,7 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
   const replayed: Replayed[] = [];
   let state: SubmissionState = initialState;
   let scored: RunRecord | null = null;
+  const aborted: Aborted[] = [];
   for (const [index, event] of history.entries()) {
     const add = (what: Replayed['what'], stated: object | null, computed: object | null) =>
       replayed.push({ index, what, stated, computed, isEqual: isDeepStrictEqual(stated, computed) });
@@ -48,10 +54,17 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
       add('measurement', event.data.measurement, measure(files.record, files.facts));
       const rerunOf = run.purpose === 'rerun' ? scored : null;
       add('examination', event.data.examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
+      const earlier = aborted.filter(isOf(event.data)).map((attempt) => heldAgainst(files.record, attempt));
+      if (earlier.length + event.data.earlierAttempts.length > 0)
+        add('earlierAttempts', event.data.earlierAttempts, earlier);
       if (run.purpose === 'score') scored = files.record;
     }
     if (event.type === 'HeldOutMeasured') {
       add('heldOut', event.data.measurement, await source.heldOutOf(event.data));
+    }
+    if (event.type === 'AttemptAborted') {
+      const committed = await source.committedIn(event.data);
+      if (committed !== null) aborted.push({ ...committed, run: event.data.run, attempt: event.data.attempt });
     }
     if ((event.type === 'ScoreComputed' || event.type === 'ScoreRecomputed') && state.phase !== 'absent') {
       add('score', event.data.score, scoreOf(state, await source.policyOf(event.data.policyVersion)));
@@ -59,6 +72,12 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
     state = evolve(state, event);
   }
   return replayed;
+}
+
+type Aborted = PlacedCommitments & Committed & { readonly run: string };
+
+function isOf({ run, platform }: SubmissionEventData<'AttemptCompleted'>) {
+  return (aborted: Aborted) => aborted.run === run && aborted.platform === platform;
 }
 
 async function attemptOf(state: LivingState, data: SubmissionEventData<'AttemptCompleted'>, source: ReplaySource) {

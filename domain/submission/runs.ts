@@ -47,9 +47,9 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     case 'AttemptCompleted': {
       if (run.status !== 'attempting') return run;
       const { deviceClass } = run;
-      const { measurement, record, cuts, manifest, state, examination, platform } = event.data;
-      const files = { record, cuts, manifest, state };
-      return { ...kept, status: 'measured', deviceClass, measurement, ...files, examination, platform };
+      const { measurement, record, cuts, manifest, state, examination, earlierAttempts, platform } = event.data;
+      const result = { measurement, record, cuts, manifest, state, examination, earlierAttempts, platform };
+      return { ...kept, status: 'measured', deviceClass, ...result };
     }
     case 'HeldOutMeasured':
       return { ...kept, status: 'heldOutMeasured', heldOut: event.data.measurement };
@@ -116,7 +116,10 @@ export function repeatedBy(state: Pick<LivingState, 'runs'>, { purpose }: Pick<R
   return scored === undefined ? null : { measurement: scored.measurement, frames: scored.examination?.frames ?? 0 };
 }
 
-/** What reruns have said of the score so far, the gravest first, and the one that said so. */
+/**
+ * What reruns have said of the score so far, the gravest first, and the one that said so. While none has, the run's own attempts may: one
+ * that ended by our fault, and had answered otherwise.
+ */
 export function confirmationOf({ runs }: Pick<LivingState, 'runs'>): {
   readonly confirmation: Confirmation;
   readonly by: Run | null;
@@ -125,7 +128,9 @@ export function confirmationOf({ runs }: Pick<LivingState, 'runs'>): {
     const by = runs.find((run) => isConcluded(run) && rerunVerdictOf(run) === verdict);
     if (by !== undefined) return { confirmation: verdict, by };
   }
-  return { confirmation: 'unconfirmed', by: null };
+  const earlier = scoredRun({ runs })?.earlierAttempts ?? [];
+  const hasAnsweredAlike = earlier.every(({ firstDifferingGroup }) => firstDifferingGroup === null);
+  return { confirmation: hasAnsweredAlike ? 'unconfirmed' : 'nonReproducible', by: null };
 }
 
 function rerunVerdictOf(run: Run): RerunVerdict | null {

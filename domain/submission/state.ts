@@ -1,5 +1,6 @@
 import type { Examination } from '../integrity/examination.ts';
 import type { RerunVerdict } from '../integrity/rerun.ts';
+import type { EarlierAttempt } from '../integrity/retry.ts';
 import type { BlobReference } from '../ports/blobs.ts';
 import type { HeldOutMeasurement } from '../scoring/held-out.ts';
 import type {
@@ -24,6 +25,7 @@ export type Result = {
   /** What the model held at the end, where policy has it measured. */
   readonly state: BlobReference | null;
   readonly examination: Examination | null;
+  readonly earlierAttempts: readonly EarlierAttempt[];
   readonly platform: string;
 };
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BundleFile, codeHash } from '../../domain/bundle.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
+import { tokenizerClasses } from '../../domain/tokenizer.ts';
 import { resolveContract } from '../contract.ts';
 import { readModules } from '../read-modules.ts';
 import { shingleValue } from './shingle-set.ts';
@@ -22,7 +23,7 @@ export async function readExamples(
   const shingles = new Set<number>();
   const fingerprints = new Set<string>();
   for (const files of bundles) {
-    const resolution = await resolveContract(files, inspector, { tokenizers: ['bytes', 'gpt2'] });
+    const resolution = await resolveContract(files, inspector, { tokenizers: tokenizerClasses });
     if (resolution.kind === 'failed')
       throw new Error(`a shipped example breaks the contract: ${resolution.findings[0]?.explanation}`);
     const { architecture, training } = resolution.contract;

@@ -1,4 +1,4 @@
-"""The inspector: parses bundles and never executes them. One JSON object a line in, one a line out, in order.
+"""The inspector: parses and measures bundles, and never executes them. One JSON object a line in, one out, in order.
 
 Modules are parsed in a child with limits on memory and CPU (`parsing_child`): a source that crashes the parser, or
 keeps it busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
@@ -10,6 +10,7 @@ import time
 import warnings
 from typing import BinaryIO
 
+from prism_runner.bundle import xz_bytes
 from prism_runner.fields import FieldError, Fields, parse_object, text
 from prism_runner.inspect_module import unparsed
 from prism_runner.parsing_child import ParsingChild
@@ -38,6 +39,9 @@ def answer(line: bytes, child: ParsingChild) -> bytes:
     request: Fields = {}
     try:
         request = parse_object(line)
+        if "bundle" in request:
+            measured = xz_bytes(decoded(request, "bundle"))
+            return json.dumps({"id": request.get("id"), "xzBytes": measured}).encode()
         sources = read_files(request)
     except (FieldError, ValueError) as error:
         return json.dumps({"id": request.get("id"), "error": str(error)}).encode()
@@ -57,4 +61,9 @@ def read_files(request: Fields) -> dict[str, bytes]:
     files = request.get("files")
     if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
         raise FieldError("files must be a list of objects")
-    return {text(file, "path"): base64.b64decode(text(file, "source", LONGEST_LINE), validate=True) for file in files}
+    return {text(file, "path"): decoded(file, "source") for file in files}
+
+
+def decoded(fields: Fields, name: str) -> bytes:
+    """What a field has in base64. Raises ValueError."""
+    return base64.b64decode(text(fields, name, LONGEST_LINE), validate=True)

@@ -23,12 +23,13 @@ from prism_runner.channel import ChannelClosed
 from prism_runner.contestant import LARGEST, Hello, Places, open_scripts, unpack
 from prism_runner.context import ContractError, PrismBatch, PrismContext, ReferenceTokenizer
 from prism_runner.device import Device, open_device
-from prism_runner.fields import Fields, choice, integer, nested, parse_object, text
+from prism_runner.fields import Fields, integer, nested, parse_object, text
 from prism_runner.instantiation_report import Report
 from prism_runner.prediction import ModelState
 from prism_runner.probes import probe, random_tokens
+from prism_runner.spec import tokenizer_name
 from prism_runner.submitted import forget, last_words, load_symbol, where_in
-from prism_runner.tokenizers import VOCAB
+from prism_runner.tokenizers import VOCAB, declared_vocab
 from prism_runner.work_limits import TimeUp, Watch, limit_cpu, limit_memory, open_reserve
 
 LONGEST_QUESTION = 64 << 20
@@ -100,9 +101,17 @@ def run(questions: BinaryIO, places: Places) -> int:
 def hello_of(question: Fields) -> Hello:
     """The question, as an attempt's contestant is told it."""
     context, architecture, training = (nested(question, name) for name in ("ctx", "architecture", "training"))
-    vocab = VOCAB[choice(context, "tokenizer", tuple(VOCAB))]
     raw = base64.b64decode(text(question, "bundle", LONGEST_QUESTION), validate=True)
-    return Hello({**context, "vocabSize": vocab}, architecture, training, raw, [], False, False, "train", 0)
+    name = tokenizer_name(context)
+    told = {**context, "tokenizer": name, "vocabSize": vocab_of(name, raw, question)}
+    return Hello(told, architecture, training, raw, [], False, False, "train", 0)
+
+
+def vocab_of(tokenizer: str, bundle: bytes, question: Fields) -> int:
+    """V. The `llama` model isn't here, so that the question says it; of a declared one the bundle does."""
+    if tokenizer == "llama":
+        return integer(question, "vocab", 1, LARGEST)
+    return VOCAB.get(tokenizer) or declared_vocab(bundle, tokenizer)
 
 
 def out_of_reach() -> int:

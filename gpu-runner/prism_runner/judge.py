@@ -9,7 +9,7 @@ Does not: talk to the contestant, know deadlines, or decide what a score is wort
 record and the cuts).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy
@@ -55,8 +55,11 @@ class Trial:
 class Judge:
     """Of a whole run."""
 
-    def __init__(self, spec: RunSpec, stream: TokenStream, baseline: Costs) -> None:
-        self.ledger = Ledger(stream, scores_all_rows=spec.rows.fraction == 1)
+    def __init__(
+        self, spec: RunSpec, stream: TokenStream, baseline: Costs, on_group: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_group` hears the SHA-256 of each group of true logits that is complete."""
+        self.ledger = Ledger(stream, spec.rows.fraction == 1, on_group)
         self.cuts = CutLog(spec.decoys, scores_all_rows=spec.rows.fraction == 1)
         self._spec = spec
         self._stream = stream

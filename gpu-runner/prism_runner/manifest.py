@@ -1,6 +1,5 @@
 """The run manifest (`prism_run_manifest.v2`): the facts of an attempt, written by the referee alone."""
 
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Diges
         "xzBytes": xz_bytes,
         "metrics": _metrics(measured, step0),
         "heldout": None,
-        "anti_cheat": _anti_cheat(measured, step0),
+        "anti_cheat": _anti_cheat(measured),
         "compute": _compute(spec, measured),
         "deterministic": measured.claims.deterministic,
         "stoppedByClock": measured.stopped_by_clock,
@@ -100,12 +99,12 @@ def manifest(spec: RunSpec, outcome: Outcome, measured: Measured, digests: Diges
     }
 
 
-def _anti_cheat(measured: Measured, step0: float | None) -> Mapping[str, object]:
+def _anti_cheat(measured: Measured) -> Mapping[str, object]:
     """What the referee noticed; sums over all cuts are raw, the tests are made from the cuts' document."""
     ledger, cuts = measured.ledger, measured.cuts
     sums = cuts.sums() if cuts else Sums(0, 0, 0)
     return {
-        "step0_anomaly": ledger is not None and step0 is not None and step0 < 0.5 * math.log(ledger.stream.vocab),
+        "step0_anomaly": ledger is not None and is_step0_anomalous(ledger),
         "nan_inf_detected": ledger is not None and ledger.unusable_batches > 0,
         "causality": {
             "cuts": cuts.count if cuts else 0,
@@ -136,15 +135,20 @@ def provenance(spec: RunSpec, gpu: Mapping[str, str] | None) -> Mapping[str, obj
         "runnerDigest": spec.runner_digest,
         "dataDigest": spec.data_digest,
         "tokenizersDigest": spec.tokenizers_digest,
-        "platform": {
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-            "cpu": _cpu_model(),
-            "capability": torch.backends.cpu.get_cpu_capability(),
-            "threads": spec.threads,
-            "device": spec.device,
-            **({"gpu": gpu} if gpu else {}),
-        },
+        "platform": platform_of(spec, gpu),
+    }
+
+
+def platform_of(spec: RunSpec, gpu: Mapping[str, str] | None) -> Mapping[str, object]:
+    """The fingerprint: results compare exactly only where it is the same."""
+    return {
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "cpu": _cpu_model(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": spec.threads,
+        "device": spec.device,
+        **({"gpu": gpu} if gpu else {}),
     }
 
 
@@ -187,10 +191,24 @@ def curve_indices(batches: int) -> list[int]:
     return [point * (batches - 1) // (MOST_POINTS - 1) for point in range(MOST_POINTS)]
 
 
+def is_step0_anomalous(ledger: Ledger) -> bool:
+    """The first batch cost less than half of ln V a token, which no random initialisation can do. In exact integers."""
+    if not ledger.rows:
+        return False
+    cost, tokens = _scored(ledger, 0)
+    return 2 * cost < tokens * uniform_cost(ledger.stream.vocab)
+
+
 def _nats_a_token(ledger: Ledger, index: int) -> float:
-    """Mean cost of a batch's scored tokens; its lane-first tokens, which nobody predicted, are left out."""
-    scored = ledger.micro_nats[index] - ledger.first_tokens[index] * uniform_cost(ledger.stream.vocab)
-    return scored / (ledger.scored_rows[index] * (ledger.lengths[index] - 1)) / MICRO_NATS
+    """Mean cost of a batch's scored tokens."""
+    cost, tokens = _scored(ledger, index)
+    return cost / tokens / MICRO_NATS
+
+
+def _scored(ledger: Ledger, index: int) -> tuple[int, int]:
+    """microNats and number of a batch's scored tokens; its lane-first ones, which nobody predicted, are left out."""
+    cost = ledger.micro_nats[index] - ledger.first_tokens[index] * uniform_cost(ledger.stream.vocab)
+    return cost, ledger.scored_rows[index] * (ledger.lengths[index] - 1)
 
 
 def _compute(spec: RunSpec, measured: Measured) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ written of it.
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prism_runner import canonical_json
@@ -29,8 +29,10 @@ class Remainder:
 class Groups:
     """Runs of whole rows with at least 1,024 predicted positions: what is committed to by hash, group by group."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_close: Callable[[str], None] = lambda _: None) -> None:
+        """`on_close` hears the SHA-256 of each group as it closes."""
         self.closed: list[tuple[int, int, str]] = []  # scored positions, microNats, SHA-256
+        self._on_close = on_close
         self._begin()
 
     def _begin(self) -> None:
@@ -51,17 +53,21 @@ class Groups:
     def close(self) -> None:
         """Close the group, if it holds a row."""
         if self._predicted:
-            self.closed.append((self._scored, self._micro_nats, self._hash.hexdigest()))
+            digest = self._hash.hexdigest()
+            self.closed.append((self._scored, self._micro_nats, digest))
+            self._on_close(digest)
             self._begin()
 
 
 class Ledger:
     """What the referee wrote down so far."""
 
-    def __init__(self, stream: TokenStream, scores_all_rows: bool) -> None:
+    def __init__(
+        self, stream: TokenStream, scores_all_rows: bool, on_group: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.stream = stream
         self.scores_all_rows = scores_all_rows
-        self.groups = Groups()
+        self.groups = Groups(on_group)
         # One column a field and not one object a batch: a stream may have millions of batches.
         self.rows, self.lengths, self.first_tokens, self.scored_rows = (array("I") for _ in range(4))
         self.micro_nats, self.baseline_micro_nats, self.covered_bytes = (array("Q") for _ in range(3))

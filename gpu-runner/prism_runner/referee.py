@@ -19,8 +19,9 @@ from prism_runner.baseline import baseline_costs
 from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
+from prism_runner.commitments import Commitments
 from prism_runner.judge import Judge
-from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest
+from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest, platform_of
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
 from prism_runner.record import Identity, Remainder, record_pieces, totals
 from prism_runner.session import Session
@@ -100,7 +101,8 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     """Accept the one contestant and serve it until it is done."""
     if attempt.stream is None:
         raise ValueError("there is no stream to serve")
-    judge = Judge(attempt.spec, attempt.stream, baseline_costs(attempt.stream))
+    commitments = Commitments(attempt.out, attempt.spec.runner_digest, lambda: platform_now(attempt))
+    judge = Judge(attempt.spec, attempt.stream, baseline_costs(attempt.stream), commitments.close_group)
     listener = Listener(attempt.places.channel)
     announce("ready", {"streamBytes": attempt.stream.size_bytes, "streamTokens": len(attempt.stream.tokens)})
     channel = listener.accept(attempt.spec.limits.connect_seconds)
@@ -109,6 +111,11 @@ def converse(attempt: Attempt, bundle: bytes) -> None:
     state = StateFile(attempt.out, spec.limits.max_state_bytes) if spec.export_state else None
     attempt.session = Session(channel, spec, stream, bundle, announce, judge, state)
     attempt.session.run()
+
+
+def platform_now(attempt: Attempt) -> Mapping[str, object]:
+    """The fingerprint, as far as it is known."""
+    return platform_of(attempt.spec, attempt.session.gpu if attempt.session else None)
 
 
 def remainder_of(lanes: LaneReader, stream: TokenStream) -> Remainder:

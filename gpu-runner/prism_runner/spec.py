@@ -100,7 +100,7 @@ def parse_spec(raw: bytes) -> RunSpec:
         seed=integer(fields, "seed", 0, 2**31 - 1),
         season_secret=_secret(fields, "seasonSecret"),
         stream_bytes=integer(fields, "streamBytes", 1, LARGEST),
-        tokenizer=_tokenizer(fields),
+        tokenizer=tokenizer_name(fields),
         architecture=_entrypoint(fields, "architecture"),
         training=_entrypoint(fields, "training"),
         decoys=_decoys(nested(fields, "decoys")),
@@ -150,7 +150,8 @@ def _rows(fields: Fields) -> RowSample:
     return RowSample(_key(fields, "key"), fraction)
 
 
-def _tokenizer(fields: Fields) -> str:
+def tokenizer_name(fields: Fields) -> str:
+    """`bytes`, `gpt2`, `llama`, or the path of a declared one."""
     if not isinstance(fields.get("tokenizer"), dict):
         return choice(fields, "tokenizer", ("bytes", "gpt2", "llama"))
     path = text(nested(nested(fields, "tokenizer"), "bpe"), "path")

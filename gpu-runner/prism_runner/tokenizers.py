@@ -49,11 +49,21 @@ def llama_tokenizer(model: bytes | None) -> Encode:
 
 def declared_tokenizer(bundle: bytes, path: str) -> Encode:
     """The tokenizer that the bundle declares. Raises AttemptFailed: `contract`, with the place."""
+    return declared_bpe(bundle, path).stream
+
+
+def declared_vocab(bundle: bytes, path: str) -> int:
+    """Its V. Raises AttemptFailed."""
+    return declared_bpe(bundle, path).vocab
+
+
+def declared_bpe(bundle: bytes, path: str) -> Bpe:
+    """The file's merges. Raises AttemptFailed."""
     raw = parse_canonical(bundle).get(path)
     if raw is None:
         raise AttemptFailed("contract", f"the manifest's tokenizer is {path}, and the bundle has no such file")
     try:
-        return Bpe(raw).stream
+        return Bpe(raw)
     except FieldError as error:
         raise AttemptFailed("contract", f"{path} is no tokenizer: {error}", where=path) from error
 

@@ -98,6 +98,7 @@ class Result:
     contestant_log: str
     spec: dict[str, Any]
     state: Path | None = None  # a copy of state.safetensors
+    commitments: tuple[Any, ...] = ()  # the lines of commitments.jsonl
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -253,7 +254,10 @@ def read_result(home: Path, spec: dict[str, Any]) -> Result:
     manifest = (out / "prism_run_manifest.v2.json").read_bytes()
     log = (home / "contestant.log").read_text(errors="replace")
     state = kept_copy(out / "state.safetensors")
-    return Result(json.loads(manifest), manifest, parsed(record), record, parsed(cuts), cuts, log, spec, state)
+    lines = (read_if_there(out / "commitments.jsonl") or b"").splitlines()
+    commitments = tuple(json.loads(line) for line in lines)
+    documents = (json.loads(manifest), manifest, parsed(record), record, parsed(cuts), cuts)
+    return Result(*documents, log, spec, state, commitments)
 
 
 def read_if_there(path: Path) -> bytes | None:

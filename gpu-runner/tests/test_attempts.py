@@ -76,6 +76,19 @@ def check_sums(result: Result) -> None:
     assert metrics["covered_bytes"] == totals["coveredBytes"]
 
 
+def test_what_an_attempt_committed_to_outlives_it_and_is_what_the_next_one_shows() -> None:
+    leaves = TRAIN + "        if batch.progress > 0.5:\n            import os; os._exit(1)\n"
+    whole, broken = run_attempt(), run_attempt(loop=leaves)
+    groups = [group["logits"] for group in completed(whole)["groups"]]
+    header, *digests = broken.commitments
+    assert broken.outcome["kind"] == "lost"
+    provenance = {name: whole.manifest["provenance"][name] for name in ("runnerDigest", "platform")}
+    assert header == {"schema": "prism_commitments.v1", **provenance}
+    assert 0 < len(digests) < len(groups)
+    assert digests == groups[: len(digests)]
+    assert [header, *groups] == list(whole.commitments)
+
+
 def test_an_honest_run_learns_and_every_sum_holds_and_two_runs_are_the_same_bytes() -> None:
     first, second = (run_attempt(command=CONTESTANT, own_process=True) for _ in range(2))
     check_sums(first)

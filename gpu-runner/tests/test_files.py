@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from attempts import make_data
 from prism_runner.bundle import BundleError, parse_canonical, write_canonical, xz_bytes
 from prism_runner.canonical_json import encode
+from prism_runner.commitments import COMMITMENTS_NAME, Commitments
 from prism_runner.locked import LockedFileError
 from prism_runner.shards import document_rank, join_and_cut, load_stream_bytes
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
 # RFC 8785, appendix B, and numbers that Python writes differently from ECMAScript.
 NUMBERS = {
@@ -104,3 +107,11 @@ def test_a_split_that_is_too_small_stops_the_run(tmp_path: Path) -> None:
     digest = make_data(tmp_path / "data")
     with pytest.raises(LockedFileError, match="needs"):
         load_stream_bytes(tmp_path / "data", digest, "train", b"s", 10**9)
+
+
+def test_commitments_are_written_as_the_executor_reads_them(tmp_path: Path) -> None:
+    provenance = json.loads((FIXTURES / "manifest.json").read_bytes())["provenance"]
+    commitments = Commitments(tmp_path, provenance["runnerDigest"], lambda: provenance["platform"])
+    for group in json.loads((FIXTURES / "record.json").read_bytes())["groups"]:
+        commitments.close_group(group["logits"])
+    assert (tmp_path / COMMITMENTS_NAME).read_bytes() == (FIXTURES / COMMITMENTS_NAME).read_bytes()

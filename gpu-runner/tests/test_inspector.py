@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from prism_runner import inspector
+from prism_runner.bundle import write_canonical, xz_bytes
 
 
 def inspect(sources: dict[str, str | bytes] | None = None, **named: str | bytes) -> dict[str, Any]:
@@ -27,6 +28,14 @@ def ask(*lines: bytes) -> list[Any]:
     answers = io.BytesIO()
     inspector.run(io.BytesIO(b"\n".join(lines) + b"\n"), answers)
     return [json.loads(line) for line in answers.getvalue().splitlines()]
+
+
+def test_a_bundle_is_measured_as_the_referee_does() -> None:
+    bundle = write_canonical({"architecture.py": b"x" * 1000, "training.py": bytes(range(256))})
+    (measured,) = ask(json.dumps({"id": 8, "bundle": base64.b64encode(bundle).decode()}).encode())
+    assert measured == {"id": 8, "xzBytes": xz_bytes(bundle)}
+    (refused,) = ask(json.dumps({"id": 9, "bundle": "?"}).encode())
+    assert (refused["id"], "error" in refused) == (9, True)
 
 
 def callables(source: str) -> dict[str, str]:

@@ -33,14 +33,21 @@ GIBIBYTE = 1 << 30
 
 
 def lines_of(
-    architecture: str, training: str = TRAIN, cpu_seconds: int = 30, memory_bytes: int = 4 * GIBIBYTE, **ctx: object
+    architecture: str,
+    training: str = TRAIN,
+    cpu_seconds: int = 30,
+    memory_bytes: int = 4 * GIBIBYTE,
+    vocab: int | None = None,
+    tokens: str = "",
+    **ctx: object,
 ) -> list[Any]:
     """Every line that the container's program writes."""
-    files = {"architecture.py": architecture.encode(), "training.py": training.encode()}
+    files = {"architecture.py": architecture.encode(), "training.py": training.encode(), "tokens.json": tokens.encode()}
     question = {
         "bundle": base64.b64encode(write_canonical(files)).decode(),
         "architecture": {"entrypoint": "architecture.py", "symbol": "build_model"},
         "training": {"entrypoint": "training.py", "symbol": "train"},
+        "vocab": vocab,
         "ctx": {**CONTEXT, **ctx},
         "limits": {"cpuSeconds": cpu_seconds, "memoryBytes": memory_bytes},
     }
@@ -104,6 +111,15 @@ def test_buffers_and_lazy_modules_count_with_the_shapes_that_the_first_forward_g
     report = report_of(lazy)
     assert (report["parameters"], report["buffers"]) == (256 * 16 + 16 * 256 + 256, 15)
     assert report["stage"] == "done"
+
+
+def test_a_model_is_asked_in_the_vocabulary_of_its_tokenizer() -> None:
+    asks = model("return self.embed(tokens)")
+    tokens = '{"schema":"prism_bpe.v1","merges":[[116,104],[256,101]]}'
+    declared = report_of(asks, tokenizer={"bpe": {"path": "tokens.json"}}, tokens=tokens)
+    assert (declared["stage"], declared["asked"]["vocab"]) == ("done", 258)
+    llama = report_of(asks, tokenizer="llama", vocab=300)
+    assert (llama["stage"], llama["asked"]["vocab"]) == ("done", 300)
 
 
 def test_a_model_over_the_cap_is_asked_no_further() -> None:

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from prism_runner.baseline import baseline_costs
 from prism_runner.canonical_json import encode
-from prism_runner.code_length import token_costs
+from prism_runner.code_length import token_costs, uniform_cost
 from prism_runner.cuts import CutLog, Evidence
 from prism_runner.frames import Chunk
 from prism_runner.judge import Judge, predicted_positions
+from prism_runner.manifest import is_step0_anomalous
 from prism_runner.outcome import AttemptFailed
-from prism_runner.record import Identity, Remainder, record_pieces
+from prism_runner.record import Identity, Ledger, Remainder, record_pieces
 from prism_runner.sampling import scored_rows
 from prism_runner.spec import DecoyPlan, RowSample, RunSpec, parse_spec
-from prism_runner.stream import Batch, LaneReader
+from prism_runner.stream import Batch, LaneReader, TokenStream
 from prism_runner.tokenizers import byte_stream
 
 SPEC = parse_spec((Path(__file__).parent.parent / "fixtures/spec.json").read_bytes())
@@ -88,6 +89,19 @@ def documents(judge: Judge) -> tuple[dict[str, Any], dict[str, Any]]:
     record, cuts = (json.loads(raw) for raw in written)
     assert [encode(record), encode(cuts)] == written
     return record, cuts
+
+
+@pytest.mark.parametrize("vocab", [256, 266, 32_000, 50_257, 65_536])
+def test_a_first_batch_is_impossible_below_half_of_what_the_tokenizer_s_uniform_code_costs(vocab: int) -> None:
+    stream = TokenStream(range(512), range(513), vocab)
+    lanes = LaneReader(stream)
+    lanes.open(4)
+    batch = lanes.draw(64)
+    half = 4 * 63 * uniform_cost(vocab) // 2
+    for cost, impossible in ((half - 1, True), (half + 1, False)):
+        ledger = Ledger(stream, scores_all_rows=True)
+        ledger.commit(batch, [cost, 0, 0, 0], 0, unusable=False)
+        assert is_step0_anomalous(ledger) is impossible
 
 
 def test_a_causal_model_answers_alike_before_every_cut_and_blind_is_what_it_claimed() -> None:

@@ -149,31 +149,30 @@ def test_a_piece_without_end_is_cut() -> None:
     assert list(stream.byte_ends) == [0, 256, 512, 768, 896, 960, 992, 1000]
 
 
-BROKEN = {
-    "not JSON": (b"{", "not a JSON object"),
-    "too deep": (b"[" * 100_000, "not a JSON object"),
-    "another schema": (declared([], schema="prism_bpe.v2"), "prism_bpe.v1"),
-    "a field more": (declared([], pattern="."), "nothing else"),
-    "no list": (declared({}), "list"),
-    "too long": (declared([[0, 0]] * 65_281), "at most 65280 pairs"),
-    "no pair": (declared([[1, 2], [3]]), r"merges\[1\] must be"),
-    "ahead": (declared([[1, 2], [257, 3]]), r"merges\[1\] must be two ids from 0 to 256"),
-    "negative": (declared([[-1, 2]]), r"merges\[0\] must be"),
-    "a boolean": (declared([[True, 2]]), r"merges\[0\] must be"),
-    "a fraction": (declared([[1.0, 2]]), r"merges\[0\] must be"),
-    "repeated": (declared([[1, 2], [2, 1], [1, 2]]), r"merges\[2\] repeats merges\[0\]"),
-    "too large": (
-        declared([[9, 9], *([256 + i, 256 + i] for i in range(8))]),
-        r"merges\[8\] makes a token of 512 bytes",
-    ),
-}
+FILES = json.loads((Path(__file__).parent.parent / "fixtures/bpe_files.json").read_bytes())["cases"]
 
 
-@pytest.mark.parametrize(("raw", "place"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_declaration_is_the_bundle_s_fault_and_its_place_is_named(raw: bytes, place: str) -> None:
-    with pytest.raises(AttemptFailed, match=place) as failure:
+def problem_of(raw: bytes) -> str | None:
+    """What the run of a bundle with this file says of it."""
+    try:
         declared_tokenizer(write_canonical({"words/tokens.json": raw}), "words/tokens.json")
-    assert (failure.value.verdict, failure.value.where) == ("contract", "words/tokens.json")
+        failed = None
+    except AttemptFailed as failure:
+        failed = failure
+    if failed is None:
+        return None
+    assert (failed.verdict, failed.where) == ("contract", "words/tokens.json")
+    return failed.message.removeprefix("words/tokens.json is no tokenizer: ")
+
+
+@pytest.mark.parametrize("case", FILES, ids=lambda case: str(case["name"]))
+def test_a_file_is_taken_or_refused_as_the_gate_does_and_the_place_is_named(case: dict[str, str | None]) -> None:
+    assert problem_of(str(case["text"]).encode()) == case["problem"]
+
+
+def test_a_file_that_is_too_deep_too_long_or_no_text_is_the_bundle_s_fault() -> None:
+    assert problem_of(b"[" * 100_000) == problem_of(b"\xff") == "not a JSON object"
+    assert problem_of(declared([[0, 0]] * 65_281)) == "merges must be a list of at most 65280 pairs"
 
 
 def test_the_largest_vocabulary_is_taken() -> None:

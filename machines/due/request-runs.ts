@@ -30,7 +30,13 @@ async function abortOverdue({ submissions, policies, clock }: Needs, due: Due, r
   const policy = await policies.ofVersion(run.policyVersion);
   const now = clock();
   const message = `The executor didn't report by ${run.deadlineAt}.`;
-  const outcome = { kind: 'infrastructureFault', reason: 'leaseExpired', message, log: null } as const;
+  const outcome = {
+    kind: 'infrastructureFault',
+    reason: 'leaseExpired',
+    message,
+    log: null,
+    commitments: null,
+  } as const;
   const attempt = { run: run.run, attempt: run.lastAttempt, fencingToken: run.lastToken };
   await send(submissions, due, { kind: 'RecordOutcome', ...attempt, outcome, policy, now: now.toISOString() }, now);
 }

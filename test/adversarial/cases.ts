@@ -52,6 +52,7 @@ const nothingThere = 'the container holds nothing of it';
 const charged = 'the xz size of everything delivered is part of the code length';
 const protocol = 'every message is bounded and has its place';
 const clock = 'every wait of the referee has a deadline';
+const cpuTime = 'the executor counts what CPU time a frame costs';
 const lastDigits = 'an honest design whose prefix logits may move in the last digits stays far below the bound';
 const plain = 'an honest design looks at the past only';
 
@@ -566,7 +567,7 @@ const processes: readonly Case[] = [
     why: clock,
     isLong: true,
   },
-  { name: 'busy', does: 'computes for ever in a frame', group: 'limits', expected: failed('timeout'), why: clock },
+  { name: 'busy', does: 'computes for ever in a frame', group: 'limits', expected: failed('timeout'), why: cpuTime },
   {
     name: 'self-stop',
     does: 'stops itself and its parent',

@@ -5,15 +5,17 @@ import type { Group } from './cases.ts';
 /** Two hundred batches of 4 · 32 bytes: some fifty of them have a decoy in a run, all of them in a rerun. */
 export const streamBytes = 24_576;
 
-const withoutReruns = { ...smallPolicy, streamBytes, integrity: { reruns: { mode: 'off' } } } as const;
+/** Weights in the source are tried without the cap that would keep them out. */
+const limits = { ...smallPolicy.limits, bundleXzBytes: null };
+const withoutReruns = { ...smallPolicy, limits, streamBytes, integrity: { reruns: { mode: 'off' } } } as const;
 
 /** A frame that nobody means to answer is soon given up; one takes a hundredth of a second. */
-const promptLimits = { ...smallPolicy.limits, frameSeconds: 20 };
+const promptLimits = { ...limits, frameCpuSeconds: 20, frameSeconds: 20 };
 
-/** What is judged by the clock or by a limit ends soon. */
+/** What is judged by the clock or by a limit ends soon: who computes by its CPU time, who sleeps by the wall clock. */
 const shortLimits = {
-  ...smallPolicy.limits,
-  ...{ pids: 64, frameSeconds: 5, budgetSeconds: 6, graceSeconds: 2, timeoutSeconds: 30 },
+  ...limits,
+  ...{ pids: 64, frameCpuSeconds: 5, frameSeconds: 10, budgetSeconds: 6, graceSeconds: 2, timeoutSeconds: 40 },
 };
 
 export const policies: Readonly<Record<Group, PolicyDraft>> = {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -116,6 +117,26 @@ describeWithInspector('prism check', () => {
   it('makes no excuse for a fault of its own', async () => {
     const thrown = await checked('examples/gru', {}, false, failing(new Error('a bug'))).catch((error) => error);
     expect(thrown).to.have.property('message', 'a bug');
+  });
+
+  it('measures what a bundle weighs, compressed', async () => {
+    const heavy = { ...honest, 'weights.txt': randomBytes(150_000).toString('base64') };
+    const { value } = await checked(await folder(heavy));
+    const [, contract] = resultSchema.parse(value).gates;
+    expect(contract?.findings.map(({ rule }) => rule)).to.deep.equal(['prism:contract-xz-size']);
+    const uncapped = await checked(await folder(heavy), { limits: { bundleXzBytes: null } });
+    expect(verdicts(uncapped.value)).to.include('contract passed');
+  });
+
+  it('takes a tokenizer that the bundle declares', async () => {
+    const declaring = (merges: string) => ({
+      ...honest,
+      'prism.yaml': 'tokenizer: tokens.json\n',
+      'tokens.json': `{"schema":"prism_bpe.v1","merges":${merges}}`,
+    });
+    expect(verdicts((await checked(await folder(declaring('[[116,104]]')))).value)).to.include('contract passed');
+    const { text } = await checked(await folder(declaring('[[116,300]]')));
+    expect(text).to.include('prism:contract-tokenizer-file').and.include('merges[0]');
   });
 
   it('shows the line of a finding with a mark under what it is about', async () => {

@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { policyStream } from '../../domain/policy/events.ts';
-import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import { type PolicyDraft, policySchema, scoredRowFraction } from '../../domain/policy/policy.ts';
 import {
   NoPolicyError,
   type PolicyCommand,
   policiesOf,
   policyAggregate,
 } from '../../domain/policy/policy-aggregate.ts';
+import type { Tokenizer } from '../../domain/tokenizer.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -34,6 +35,9 @@ describe('The policy', () => {
       defaultSeqLen: 128,
       maxSeqLen: 512,
       maxBatchTokens: 65_536,
+      frameCpuSeconds: 120,
+      frameSeconds: 480,
+      bundleXzBytes: 131_072,
     });
     expect(policy).to.deep.include({
       streamBytes: 100_000_000,
@@ -80,6 +84,7 @@ describe('The policy', () => {
       .thenYields();
   });
 
+  const twoDecoys = { cutsPerMegabyte: 8_000, framesPerBatch: 2 };
   const broken: readonly (readonly [string, unknown])[] = [
     ['an unknown key', { streamBites: 1_000_000 }],
     ['an unknown limit', { limits: { maxParams: 1 } }],
@@ -93,6 +98,9 @@ describe('The policy', () => {
     ['no tokenizer', { tokenizers: [] }],
     ['a default sequence beyond the longest', { limits: { maxSeqLen: 64 } }],
     ['an outer timeout inside the budget', { limits: { timeoutSeconds: 1_300 } }],
+    ['cuts of reruns that can’t be written down', { integrity: { rerun: twoDecoys } }],
+    ['cuts of runs that can’t be written down', { integrity: { run: { cutsPerMegabyte: 50_000, framesPerBatch: 0 } } }],
+    ['a stream too long for its cuts', { streamBytes: 1_000_000_000 }],
   ];
   for (const [what, draft] of broken) {
     it(`is refused with ${what}, and nothing becomes active`, () => {
@@ -101,6 +109,28 @@ describe('The policy', () => {
         .thenRefused('invalidPolicy');
     });
   }
+
+  it('has one share of scored rows for a class of tokenizers, and one for all that bundles declare', () => {
+    const scoredRows = [
+      { tokenizer: 'gpt2', deviceClass: 'gpu', fraction: 0.5 },
+      { tokenizer: 'declared', deviceClass: 'gpu', fraction: 0.25 },
+    ] as const;
+    const policy = policySchema.parse({ integrity: { scoredRows } });
+    const fraction = (tokenizer: Tokenizer) => scoredRowFraction(policy, tokenizer, 'gpu');
+    expect(fraction('gpt2')).to.equal(0.5);
+    expect(['a.json', 'b.json'].map((path) => fraction({ bpe: { path } }))).to.deep.equal([0.25, 0.25]);
+    expect(fraction('llama')).to.equal(1);
+    expect(scoredRowFraction(policy, 'gpt2', 'cpu')).to.equal(1);
+  });
+
+  it('is refused with the number of bytes that its cuts would need, and taken where there is room for them', () => {
+    const decided = (draft: PolicyDraft) => policyAggregate.decide(policyAggregate.initialState, activate(draft));
+    expect(decided({ integrity: { rerun: twoDecoys } }))
+      .to.have.property('detail')
+      .that.matches(/^integrity\.rerun: over a stream of 100000000 bytes, its cuts may need 8\d{8} bytes/);
+    expect(decided({ streamBytes: 30_000_000, integrity: { rerun: twoDecoys } })).to.have.length(1);
+    expect(decided({ streamBytes: 200_000_000, integrity: { reruns: { mode: 'off' } } })).to.have.length(1);
+  });
 
   it('is read by its version, or not at all', async () => {
     const handler = commandHandler(memoryEventLog(), policyAggregate);

@@ -3,13 +3,14 @@ import { honest, peeking } from '../../bench/power/contestants.ts';
 import { examine } from '../../domain/integrity/examination.ts';
 import { type ManifestFacts, measure } from '../../domain/integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../../domain/integrity/record.ts';
+import type { EarlierAttempt } from '../../domain/integrity/retry.ts';
 import { isRejection } from '../../domain/rejection.ts';
 import type { HeldOutMeasurement } from '../../domain/scoring/held-out.ts';
 import type { SubmissionCommand } from '../../domain/submission/commands.ts';
 import { decide } from '../../domain/submission/decide.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import { evolve } from '../../domain/submission/evolve.ts';
-import { type AttemptFiles, replay } from '../../domain/submission/replay.ts';
+import { type AttemptFiles, type PlacedCommitments, replay } from '../../domain/submission/replay.ts';
 import { initialState, type SubmissionState } from '../../domain/submission/state.ts';
 import { givenSubmission } from './given-when-then.ts';
 import { attempt, bounds, populationOf, rerunDensity, runDensity } from './integrity/simulated.ts';
@@ -20,6 +21,7 @@ import {
   concludeWith,
   heldOutMeasurement,
   measuredOnBothSides,
+  ourFault,
   recordOutcome,
   requestRun,
   startAttempt,
@@ -28,19 +30,22 @@ import {
 
 const facts: ManifestFacts = { xzBytes: 900, parameters: 7, stoppedByClock: false, deterministic: true, seconds: 12.5 };
 const demo = populationOf('B 16, T 64');
+type Earlier = readonly EarlierAttempt[];
 type Documents = { readonly record: RunRecord; readonly cuts: RunCuts };
 
 /** A submission that was run, published, and run again, with real numbers all the way: history and files. */
-function lived(run: Documents, rerun: Documents) {
+function lived(run: Documents, rerun: Documents, before: readonly SubmissionCommand[] = [], earlier: Earlier = []) {
   const files = new Map<string, AttemptFiles>();
   const outcomeOf = ({ record, cuts }: Documents, name: string, rerunOf: RunRecord | null) => {
     files.set(blob(name).sha256, { record, cuts, facts });
     const examination = examine(record, cuts, bounds, rerunOf);
     return { ...completedOutcome, record: blob(name), measurement: measure(record, facts), examination };
   };
+  const attempted = before.length > 0 ? 2 : 1;
   const commands: readonly SubmissionCommand[] = [
-    startAttempt('score', 1),
-    recordOutcome('score', 1, outcomeOf(run, '1', null)),
+    ...before,
+    startAttempt('score', attempted),
+    recordOutcome('score', attempted, { ...outcomeOf(run, '1', null), earlierAttempts: earlier }),
     concludeWith({}),
     requestRun('rerun', 'rerun'),
     startAttempt('rerun', 1),
@@ -59,7 +64,8 @@ function lived(run: Documents, rerun: Documents) {
 
 const run = attempt(demo, honest, runDensity, 1, false);
 const rerun = attempt(demo, honest, rerunDensity, 2, false);
-const source = (files: ReadonlyMap<string, AttemptFiles>) => ({
+const source = (files: ReadonlyMap<string, AttemptFiles>, committed: PlacedCommitments | null = null) => ({
+  committedIn: async () => committed,
   filesOf: async ({ record }: { readonly record: { readonly sha256: string } }) =>
     files.get(record.sha256) ?? expect.fail('no such record'),
   heldOutOf: async () => expect.fail('nothing was held out'),
@@ -127,6 +133,25 @@ describe('A replay', () => {
     });
     const differing = (await replay(forged, source(files))).filter(({ isEqual }) => !isEqual);
     expect(differing.map(({ what }) => what)).to.deep.equal(['score']);
+  });
+
+  it('holds an aborted attempt against the one that follows, on the same platform', async () => {
+    const ours = { ...ourFault, commitments: blob('3') };
+    const before = [startAttempt('score', 1), recordOutcome('score', 1, ours)];
+    const earlier = [{ attempt: 1, groupsCompared: 1, groupsEqual: 0, firstDifferingGroup: 0 }];
+    const { history, files } = lived(run, rerun, before, earlier);
+    const committed = { platform: completedOutcome.platform, logits: ['f'.repeat(64), 'e'.repeat(64)] };
+    const replayed = await replay(history, source(files, committed));
+    expect(replayed.map(({ what, isEqual }) => [what, isEqual]).slice(0, 4)).to.deep.equal([
+      ['measurement', true],
+      ['examination', true],
+      ['earlierAttempts', true],
+      ['score', true],
+    ]);
+    const [, , , published] = replayed.map(({ stated }) => stated);
+    expect(published).to.include({ confirmation: 'nonReproducible' });
+    const elsewhere = await replay(history, source(files, { ...committed, platform: 'e'.repeat(64) }));
+    expect(elsewhere.filter(({ isEqual }) => !isEqual).map(({ what }) => what)).to.deep.equal(['earlierAttempts']);
   });
 
   it('comes to a hold where a rerun contradicts, as the history did', async () => {

@@ -47,9 +47,13 @@ describe('The score', () => {
   });
 
   it('is zero for a first loss that no random initialisation has', () => {
-    const half = 0.5 * Math.log(256) * 100 * 1e6;
-    expect(isStep0Anomalous({ vocab: 256, step0: { microNats: Math.floor(half) - 1, tokens: 100 } })).to.equal(true);
-    expect(isStep0Anomalous({ vocab: 256, step0: { microNats: Math.ceil(half) + 1, tokens: 100 } })).to.equal(false);
+    // bytes, one declared, llama, gpt2, the largest declared
+    for (const vocab of [256, 266, 32_000, 50_257, 65_536]) {
+      const half = 0.5 * Math.log(vocab) * 100 * 1e6;
+      const anomalous = (cost: number) => isStep0Anomalous({ vocab, step0: { microNats: cost, tokens: 100 } });
+      expect(anomalous(Math.floor(half) - 100), `${vocab}`).to.equal(true);
+      expect(anomalous(Math.ceil(half) + 100), `${vocab}`).to.equal(false);
+    }
     const anomalous = scoreOf({ ...measurement, step0: { microNats: 1, tokens: 100 } });
     expect(anomalous).to.include({ multiplier: 0, finalScore: 0 });
     expect(anomalous.base).to.be.greaterThan(0);

@@ -148,6 +148,7 @@ export const completedOutcome: Extract<RunOutcome, { kind: 'completed' }> = {
   manifest: blob('e'),
   measurement,
   examination,
+  earlierAttempts: [],
   keys: { cuts: digest('7'), rows: null },
   ...{ state: null, seedAudit: null },
   runnerDigest: 'sha256:runner',
@@ -188,6 +189,7 @@ export const ourFault: RunOutcome = {
   reason: 'refereeLost',
   message: 'the referee is gone',
   log: null,
+  commitments: null,
 };
 
 export function fact<Type extends SubmissionEventType>(
@@ -248,7 +250,7 @@ export function attemptFailed(run: string, attempt: number) {
   return fact('AttemptFailed', { ...attemptKey(run, attempt), ...theirs, ...evidence });
 }
 export function attemptAborted(run: string, attempt: number) {
-  const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null };
+  const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null, commitments: null };
   return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours });
 }
 export function runConcluded(

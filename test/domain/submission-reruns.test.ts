@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import type { Examination } from '../../domain/integrity/examination.ts';
 import type { RerunVerdict } from '../../domain/integrity/rerun.ts';
+import type { EarlierAttempt } from '../../domain/integrity/retry.ts';
 import type { PolicyDraft } from '../../domain/policy/policy.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import { givenSubmission as given } from './given-when-then.ts';
 import {
+  attemptAborted,
   attemptCompleted,
   attemptFailed,
   attemptStarted,
@@ -99,6 +101,21 @@ describe('An unconfirmed score', () => {
     const score = scoreIn(given(...history).when(conclude).events);
     expect(score).to.include({ confirmation: 'nonReproducible', blindBpb: 2.61, undetectedBpb: 0.28 });
     expect(score.countedBpb).to.be.closeTo(2.71, 1e-9);
+  });
+
+  it('is marked where an attempt that ended by our fault had answered otherwise, until a rerun has its say', () => {
+    const { data } = attemptCompleted('score', 2);
+    const first = { attempt: 1, groupsCompared: 9 };
+    const retried = (earlier: EarlierAttempt) => [
+      ...[...measuring, attemptAborted('score', 1), attemptStarted('score', 2)],
+      ...[fact('AttemptCompleted', { ...data, earlierAttempts: [earlier] }), runConcluded('score')],
+    ];
+    const alike = retried({ ...first, groupsEqual: 9, firstDifferingGroup: null });
+    const differing = retried({ ...first, groupsEqual: 8, firstDifferingGroup: 8 });
+    expect(scoreIn(given(...alike).when(conclude).events).confirmation).to.equal('unconfirmed');
+    expect(scoreIn(given(...differing).when(conclude).events).confirmation).to.equal('nonReproducible');
+    const confirmed = given(...rerunEnded(differing, 'confirmed')).when(conclude).events;
+    expect(scoreIn(confirmed).confirmation).to.equal('confirmed');
   });
 
   it('counts as claimed where there were too few decoys for a verdict', () => {
@@ -200,7 +217,7 @@ describe('A rerun', () => {
       run: 'rerun',
       attempt: 1,
       fencingToken: 1,
-      ...{ reason: 'refereeLost', message: '', log: null },
+      ...{ reason: 'refereeLost', message: '', log: null, commitments: null },
     });
     const exhausted = [...rerunning(scoringWith(examined)), aborted, runConcluded('rerun', 'exhausted')];
     expect(scoreIn(given(...exhausted).when(concludeWith(every())).events)).to.include({ confirmation: 'unconfirmed' });

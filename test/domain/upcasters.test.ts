@@ -33,7 +33,7 @@ describe('Events from before there were cuts', () => {
       platform: digest('c'),
     };
     expect(toDomainEvent(written('AttemptCompleted', data)).data).to.deep.include({
-      ...{ cuts: null, examination: null, keys: null, state: null, seedAudit: null },
+      ...{ cuts: null, examination: null, keys: null, earlierAttempts: [], state: null, seedAudit: null },
       measurement: {
         ...measurement,
         ...{ standardErrorMicroNats: 0, baselineMicroNats: null, batches: 0, longestRowBytes: 0, seconds: null },
@@ -41,6 +41,8 @@ describe('Events from before there were cuts', () => {
     });
     const failed = { ...key, verdict: 'nan', where: null, message: 'm', log: null, manifest: null };
     expect(toDomainEvent(written('AttemptFailed', failed)).data).to.deep.equal({ ...failed, cuts: null, keys: null });
+    const aborted = { ...key, reason: 'refereeLost', message: 'm', log: null };
+    expect(toDomainEvent(written('AttemptAborted', aborted)).data).to.deep.equal({ ...aborted, commitments: null });
     const concluded = { run: 'score', conclusion: 'measured' };
     expect(toDomainEvent(written('RunConcluded', concluded)).data).to.deep.equal({ ...concluded, verdict: null });
   });
@@ -68,6 +70,14 @@ describe('Events from before there were cuts', () => {
     expect(activated.data.policy.heldOut.mode).to.equal('off');
     expect(activated.data.policy.seedAudit).to.equal('off');
     expect(activated.data.policy.streamBytes).to.equal(8_192);
+  });
+
+  it('read as policies whose frames had the wall clock alone, and no cap on the compressed bundle', () => {
+    const policy = { streamBytes: 8_192, limits: { frameSeconds: 77 } };
+    const event = toDomainEvent(written('PolicyActivated', { version: 1, policy, operator: 'o', reason: 'r' }));
+    expect((event as PolicyEvent).data.policy.limits).to.include({
+      ...{ frameSeconds: 77, frameCpuSeconds: 77, bundleXzBytes: null },
+    });
   });
 
   it('are written in a later version now', () => {

@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { type AttemptPlan, type AttemptResult, runAttempt } from '../../executor/attempt.ts';
 import { tarOf } from '../../executor/attempt-archive.ts';
@@ -5,7 +7,9 @@ import { type AttemptNames, attemptNames } from '../../executor/attempt-names.ts
 import { attemptCgroup } from '../../executor/cgroup-watch.ts';
 import type { ContainerEngine } from '../../executor/container-engine.ts';
 import { clearPair, openPair } from '../../executor/container-pair.ts';
+import { readCpuTimes } from '../../executor/cpu-times.ts';
 import { engineFacts } from '../../executor/engine-facts.ts';
+import type { FrameLimits } from '../../executor/frame-watch.ts';
 import { outputTap } from '../../executor/output-tap.ts';
 import { timings } from '../../executor/watching.ts';
 import * as programs from './container-programs.ts';
@@ -46,6 +50,8 @@ async function planWith(
       cgroupParent,
       outputBytes: 2 ** 20,
       timeoutSeconds: 120,
+      frames: { cpuSeconds: 60, wallSeconds: 60 },
+      cpuTimes: async (id) => (cgroupParent === null ? null : readCpuTimes(`${cgroupParent}/${id}`)),
       deadlineAt: new Date(Date.now() + 150_000),
       timings,
       now: () => new Date(),
@@ -165,6 +171,38 @@ describeWithEngine('an attempt in real containers', (real) => {
     expect(briefly(await run(real(), { ...plan, supervision: { ...plan.supervision, timeoutSeconds: 0.5 } }))).to.equal(
       'limitExceeded timeout',
     );
+  });
+
+  describe('that is asked for a frame, on a host whose core is wanted by others', () => {
+    const neighbours: ChildProcess[] = [];
+    before(function () {
+      if (!existsSync('/sys/fs/cgroup/cpuacct') && !existsSync('/sys/fs/cgroup/cgroup.controllers')) this.skip();
+      // A session each: the kernel may share a core out by sessions.
+      for (let count = 0; count < 6; count += 1)
+        neighbours.push(spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { detached: true }));
+    });
+    after(() => {
+      for (const neighbour of neighbours) neighbour.kill('SIGKILL');
+    });
+
+    async function asked(contestant: readonly string[], frames: FrameLimits): Promise<string> {
+      const plan = await planWith(real(), contestant, programs.askingReferee);
+      const hurried = { ...timings, frameLookMs: 200 };
+      return briefly(await run(real(), { ...plan, supervision: { ...plan.supervision, frames, timings: hurried } }));
+    }
+
+    it('and computes beyond its CPU time: timeout', async () => {
+      expect(await asked(programs.busy, { cpuSeconds: 0.3, wallSeconds: 60 })).to.equal('limitExceeded timeout');
+    });
+
+    it('and sleeps past the limit of the clock: timeout', async () => {
+      expect(await asked(programs.patient, { cpuSeconds: 60, wallSeconds: 3 })).to.equal('limitExceeded timeout');
+    });
+
+    it('and is kept from running past the limit of the clock: ours', async () => {
+      const verdict = await asked(programs.busy, { cpuSeconds: 60, wallSeconds: 3 });
+      expect(verdict).to.include('infrastructureFault hostOverloaded');
+    });
   });
 
   it('whose referee dies: ours once, theirs the second time', async () => {

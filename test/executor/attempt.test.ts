@@ -44,9 +44,14 @@ function planOf(
         cgroupParent: null,
         outputBytes: 1_000,
         timeoutSeconds: 3_600,
+        frames: { cpuSeconds: 10, wallSeconds: 40 },
+        cpuTimes: async () => null,
         deadlineAt: new Date(Date.now() + 3_600_000),
       },
-      ...{ timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 }, now: () => new Date() },
+      ...{
+        timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
+        now: () => new Date(),
+      },
       onProgress: () => {},
       ...supervision,
     },
@@ -154,6 +159,31 @@ describe('runAttempt', () => {
   it('kills at the outer time limit, which counts from the start of the contestant', async () => {
     const fake = engineWith({ referee: referee(lostFiles), contestant: () => {} });
     expect(verdictOf(await run(fake, planOf({}, { timeoutSeconds: 0.02 })))).to.equal('timeout');
+  });
+
+  it('kills a contestant that uses too much CPU time for a frame, and says so before', async () => {
+    const asked: Program = (_, other) => other('referee')?.print('{"event":"frameStart","id":1}\n');
+    let used = 0;
+    const cpuTimes = async () => {
+      used += 6_000;
+      return { atMs: used, usedMs: used, threads: new Map() };
+    };
+    const fake = engineWith({ referee: referee(lostFiles), contestant: asked });
+    const { verdict } = await run(fake, planOf({}, { cpuTimes }));
+    expect(verdict).to.include({ kind: 'limitExceeded', verdict: 'timeout' });
+    expect(fake.calls.indexOf('put referee', fake.calls.indexOf('start contestant'))).to.be.lessThan(
+      fake.calls.indexOf('kill contestant'),
+    );
+  });
+
+  it('takes an outer time limit that a starved contestant has run into as ours', async () => {
+    let at = 0;
+    const cpuTimes = async () => {
+      at += 1_000;
+      return { atMs: at, usedMs: 0, threads: new Map([['1', { ranMs: 0, waitedMs: at }]]) };
+    };
+    const fake = engineWith({ referee: referee(lostFiles), contestant: () => {} });
+    expect(verdictOf(await run(fake, planOf({}, { cpuTimes, timeoutSeconds: 0.1 })))).to.equal('hostOverloaded');
   });
 
   it('takes the end of the lease as ours', async () => {

@@ -6,7 +6,8 @@ const python = (source: string): readonly string[] => ['python3', '-c', source];
  * A referee: ready, one connection, then it waits for the channel to close (`lost`) or for the test's note
  * `/attempt/go` (`failed`), and writes a manifest.
  */
-export const referee = python(`
+const refereeThat = (then: string) =>
+  python(`
 import json, os, socket
 spec = json.load(open('/attempt/in/spec.json'))
 assert open('/attempt/in/bundle', 'rb').read()
@@ -19,6 +20,7 @@ channel, _ = listener.accept()
 listener.close()
 os.unlink('/channel/referee.sock')
 print(json.dumps({'event': 'connected'}), flush=True)
+${then}
 channel.settimeout(0.05)
 outcome = None
 while outcome is None:
@@ -46,6 +48,9 @@ manifest = {
 with open('/attempt/out/prism_run_manifest.v2.json', 'w') as file:
     json.dump(manifest, file)
 `);
+export const referee = refereeThat('');
+/** It has asked, and waits for the answer. */
+export const askingReferee = refereeThat("print(json.dumps({'event': 'frameStart', 'id': 1}), flush=True)");
 
 /** A referee that dies as soon as somebody connects. */
 export const dyingReferee = python(`
@@ -70,6 +75,9 @@ ${source}
 
 /** Blocks until the referee is gone. */
 export const patient = contestant('channel.recv(1)');
+export const busy = contestant(`
+while True: pass
+`);
 export const flooding = contestant(`
 while True: sys.stdout.write('x' * 65536)
 `);

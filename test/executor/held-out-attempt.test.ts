@@ -36,7 +36,8 @@ function planOf(supervision: Partial<HeldOutPlan['supervision']> = {}): HeldOutP
     supervision: {
       ...{ cgroupParent: null, outputBytes: 1_000, timeoutSeconds: 3_600 },
       ...{ deadlineAt: new Date(Date.now() + 3_600_000), now: () => new Date(), onProgress: () => {} },
-      timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
+      ...{ frames: { cpuSeconds: 10, wallSeconds: 40 }, cpuTimes: async () => null },
+      timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
       ...supervision,
     },
     ...{ previousRefereeDeaths: 0, hasPolicyMemory: true, engineInterrupted: false },
@@ -180,6 +181,32 @@ describe('runHeldOutAttempt', () => {
       const fake = fakeEngine({ ...honest, 'contestant-1': program });
       fake.whenEnded('contestant-1', () => fake.find('referee')?.exit(0));
       expect(verdictOf(await run(fake, planOf({ timeoutSeconds: limit })))).to.equal(verdict);
+      expect(fake.calls.filter((call) => call.startsWith('kill'))).to.deep.equal(['kill contestant-1']);
+    }
+  });
+
+  it('holds each contestant to its frames, and one that others kept from running is our fault', async () => {
+    const lost = resultOf({ ...unmeasured, verdict: 'lost', reason: 'frame', contestant: 'witness' });
+    const asked: Program = (_, other) => {
+      other('referee')?.write('heldout.json', lost);
+      other('referee')?.print('{"event":"frameStart","id":1}\n');
+    };
+    let looks = 0;
+    const busy = async () => {
+      looks += 1;
+      return { atMs: looks * 6_000, usedMs: looks * 6_000, threads: new Map() };
+    };
+    const waiting = async () => {
+      looks += 1;
+      return { atMs: looks, usedMs: 0, threads: new Map([['1', { ranMs: 0, waitedMs: looks }]]) };
+    };
+    for (const [cpuTimes, timeoutSeconds, verdict] of [
+      [busy, 3_600, 'timeout'],
+      [waiting, 0.1, 'hostOverloaded'],
+    ] as const) {
+      const fake = fakeEngine({ ...honest, 'contestant-1': asked });
+      fake.whenEnded('contestant-1', () => fake.find('referee')?.exit(0));
+      expect(verdictOf(await run(fake, planOf({ cpuTimes, timeoutSeconds })))).to.equal(verdict);
       expect(fake.calls.filter((call) => call.startsWith('kill'))).to.deep.equal(['kill contestant-1']);
     }
   });

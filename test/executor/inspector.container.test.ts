@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { InspectorUnavailableError } from '../../domain/ports/inspector.ts';
 import { inspectorContainer } from '../../executor/inspector-container.ts';
@@ -48,6 +50,19 @@ describeWithEngine('the inspector in its container', (real) => {
       expect(module?.symbols.map(({ name, callable }) => `${name} ${callable}`)).to.include('build_model yes');
       expect(module?.imports).to.deep.equal(['helper.py']);
       expect(broken?.error).to.include({ line: 1 });
+    } finally {
+      await inspector.close();
+    }
+  });
+
+  it('measures a bundle as the referee does', async () => {
+    const inspector = open();
+    try {
+      const fixture = await readFile('gpu-runner/fixtures/bundle');
+      const { xzBytes } = JSON.parse(await readFile('gpu-runner/fixtures/manifest.json', 'utf8'));
+      expect(await inspector.xzBytes(fixture)).to.equal(xzBytes);
+      const noise = randomBytes(2_000_000);
+      expect(await inspector.xzBytes(noise)).to.be.within(noise.byteLength, 1.01 * noise.byteLength);
     } finally {
       await inspector.close();
     }

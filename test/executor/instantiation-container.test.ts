@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { InstantiationUnavailableError } from '../../domain/ports/instantiator.ts';
+import { type InstantiationRequest, InstantiationUnavailableError } from '../../domain/ports/instantiator.ts';
 import { EngineUnavailableError } from '../../executor/engine-errors.ts';
 import { type InstantiationTimings, instantiator } from '../../executor/instantiation-container.ts';
 import { reconcile } from '../../executor/reconcile.ts';
@@ -22,11 +22,12 @@ function world(programs: (attempt: number) => Program, timings = patient) {
     },
   });
   const stopping = new AbortController();
-  const look = instantiator({
+  const ask = instantiator({
     ...{ engine: fake.engine, imageId: 'sha256:image', instance: 'test', seasonSecret: new Uint8Array(32) },
-    ...{ logger: silent, timings },
+    ...{ tokenizersDir: '/none', logger: silent, timings },
   });
-  return { fake, stopping, tries: () => tries, look: () => look(request, policy, stopping.signal) };
+  const instantiate = (asked: InstantiationRequest) => ask(asked, policy, stopping.signal);
+  return { fake, stopping, tries: () => tries, instantiate, look: () => instantiate(request) };
 }
 
 const reporting: Program = (self) => {
@@ -61,6 +62,19 @@ describe('A look at a model in a container', () => {
     expect(architecture).to.deep.equal({ entrypoint: 'architecture.py', symbol: 'build_model' });
     expect(ctx).to.include({ tokenizer: 'bytes', device: 'cpu', maxParameters: 150_000_000, tokenBudget: 1e8 });
     expect(limits).to.deep.equal({ cpuSeconds: 2, memoryBytes: 2 ** 30 });
+  });
+
+  it('says how a bundle’s own tokenizer is declared', async () => {
+    const contract = { ...request.contract, tokenizer: { bpe: { path: 'tokens.json' } } };
+    let asked = '';
+    const { instantiate } = world(() => (self, other) => {
+      asked = self.input();
+      reporting(self, other);
+    });
+    await instantiate({ ...request, contract });
+    const { ctx, vocab } = JSON.parse(asked);
+    expect(ctx).to.deep.include({ tokenizer: { bpe: { path: 'tokens.json' } }, tokenBudget: 1e8 });
+    expect(vocab).to.equal(null);
   });
 
   it('takes the first line after ready for the report, and nothing before it', async () => {

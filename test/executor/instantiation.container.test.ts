@@ -64,7 +64,10 @@ describeWithEngine('the parameters gate in its container', (real) => {
           return reference;
         },
       },
-      instantiate: instantiator({ engine, imageId, instance, seasonSecret: new Uint8Array(32), logger: silent }),
+      instantiate: instantiator({
+        ...{ engine, imageId, instance, seasonSecret: new Uint8Array(32), tokenizersDir: '/none' },
+        logger: silent,
+      }),
       stopping: new AbortController().signal,
     });
     const { architecture, training } = contract;

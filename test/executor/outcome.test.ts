@@ -20,6 +20,7 @@ const good: Facts = {
   connected: true,
   oomKills: 0,
   pidsRefusals: 0,
+  wasStarved: false,
   engineInterrupted: false,
   previousRefereeDeaths: 0,
   hasPolicyMemory: true,
@@ -66,6 +67,42 @@ const rows: readonly (readonly [sentence: string, facts: Partial<Facts>, expecte
     'a fork bomb that goes on until our timeout kill wanted too many processes',
     { intent: 'timeout', contestant: exited(137), manifest: lost, pidsRefusals: 40_000 },
     'limitExceeded pids',
+  ],
+  [
+    'a fork bomb in a frame wanted too many processes, however long it was kept waiting',
+    { intent: 'starved', contestant: exited(137), manifest: lost, pidsRefusals: 40_000, wasStarved: true },
+    'limitExceeded pids',
+  ],
+  [
+    'a fork bomb that the referee gave up waiting for wanted too many processes, on a loaded host too',
+    { manifest: failed('timeout'), contestant: exited(1), pidsRefusals: 40_000, wasStarved: true },
+    'limitExceeded pids',
+  ],
+  [
+    'a frame that took more CPU time than it may is a limit of theirs',
+    { intent: 'frameCpu', contestant: exited(137), manifest: lost, wasStarved: true },
+    'limitExceeded timeout',
+  ],
+  [
+    'a frame that was left waiting is a limit of theirs',
+    { intent: 'frameWall', contestant: exited(137), manifest: lost },
+    'limitExceeded timeout',
+  ],
+  [
+    'a limit of the clock that others made it reach is ours',
+    { intent: 'starved', contestant: exited(137), manifest: lost },
+    'infrastructureFault hostOverloaded',
+  ],
+  ['a run that finished while it was starved counts', { intent: 'starved', contestant: exited(137) }, 'completed'],
+  [
+    "the referee's timeout is ours where others had the contestant's core",
+    { manifest: failed('timeout'), contestant: exited(1), wasStarved: true },
+    'infrastructureFault hostOverloaded',
+  ],
+  [
+    "the referee's timeout is theirs where nobody can tell",
+    { manifest: failed('timeout'), contestant: exited(1), wasStarved: null },
+    'limitExceeded timeout',
   ],
   ['a run that finished before our timeout kill counts', { intent: 'timeout', contestant: exited(137) }, 'completed'],
   [

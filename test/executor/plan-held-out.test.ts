@@ -39,7 +39,7 @@ async function given() {
       ...{ dataDir: '/train', dataDigest: train, valDir: '/val', valDigest: val },
     },
     logger: { info() {}, warn() {}, error() {} },
-    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
+    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
   };
   const place = { executor: executorName, stream: world.slot, plan };
   const planned = (run: string) => {

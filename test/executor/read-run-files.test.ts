@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { sha256Hex } from '../../domain/blob-digest.ts';
 import { uniformMicroNats } from '../../domain/integrity/record.ts';
+import { readCommitments } from '../../executor/commitments.ts';
 import { readRunFiles } from '../../executor/read-run-files.ts';
 import type { RunSpec } from '../../executor/run-spec.ts';
 import {
@@ -167,6 +168,16 @@ describe('readRunFiles on what a referee wrote', () => {
     expect(Math.abs(microNats - all)).to.be.within(1, 2 * standardErrorMicroNats);
   });
 
+  it('takes a run on a declared tokenizer, which the record names by its path', async () => {
+    const { asked, record, reading, measured } = await read('declared');
+    expect(reading).to.deep.equal({ kind: 'completed' });
+    expect(asked.tokenizer).to.deep.equal({ bpe: { path: 'tokens.json' } });
+    const { tokenizer, streamTokens }: DraftRecord = JSON.parse(String(record));
+    expect(tokenizer).to.equal('tokens.json');
+    expect(measured?.measurement).to.include({ vocab: 266 });
+    expect(streamTokens).to.be.below(measured?.measurement.streamBytes ?? 0);
+  });
+
   it('takes a conviction with its evidence', async () => {
     expect((await read('convicted')).reading).to.deep.include({ kind: 'failed', verdict: 'causality' });
   });
@@ -174,6 +185,41 @@ describe('readRunFiles on what a referee wrote', () => {
   it('hashes the canonical bundle as the spec names it', async () => {
     const { asked } = await read('.');
     expect(sha256Hex(await readFile('gpu-runner/fixtures/bundle'))).to.equal(asked.codeHash);
+  });
+});
+
+describe('commitments', () => {
+  const fixture = (name: string) => readFile(join('gpu-runner/fixtures', name));
+
+  it('of an attempt are held against the record of the one that follows', async () => {
+    const [manifest, record, cuts, spec] = await Promise.all(
+      ['manifest.json', 'record.json', 'cuts.json', 'spec.json'].map(fixture),
+    );
+    const commitments = readCommitments(await fixture('commitments.jsonl')) ?? expect.fail('nothing was read');
+    const [first = ''] = commitments.logits;
+    const committed = [
+      { attempt: 1, ...commitments },
+      { attempt: 2, ...commitments, logits: [first, digestOf('other'), first] },
+      { attempt: 3, ...commitments, platform: digestOf('another host') },
+    ];
+    const files = { manifest: manifest ?? null, record: record ?? null, cuts: cuts ?? null };
+    const { measured } = readRunFiles(files, JSON.parse(String(spec)), { ...examining, committed });
+    const groups = commitments.logits.length;
+    expect(measured?.earlierAttempts).to.deep.equal([
+      { attempt: 1, groupsCompared: groups, groupsEqual: groups, firstDifferingGroup: null },
+      { attempt: 2, groupsCompared: 3, groupsEqual: 1, firstDifferingGroup: 1 },
+    ]);
+  });
+
+  it('are read as far as they are whole, and are nothing where nothing is', async () => {
+    const lines = String(await fixture('commitments.jsonl')).split('\n');
+    const read = (...kept: readonly string[]) => readCommitments(Buffer.from(kept.join('\n')))?.logits.length ?? null;
+    const [header = '', one = '', two = ''] = lines;
+    expect(read(header, one, two)).to.equal(1);
+    expect(read(header, one, '\0\0', two, '')).to.equal(1);
+    expect(read(header, one)).to.equal(null);
+    expect(read(one, two, '')).to.equal(null);
+    expect(read('')).to.equal(null);
   });
 });
 
@@ -285,6 +331,11 @@ describe('readRunFiles refuses as invalid', () => {
     ]) {
       invalid(bytesOf({ ...manifest, metrics: { ...manifest.metrics, ...lie } }));
     }
+  });
+
+  it('a first loss that is called impossible and isn’t, or the other way round', () => {
+    const lying = { ...manifest, anti_cheat: { ...manifest.anti_cheat, step0_anomaly: false } };
+    expect(invalid(bytesOf(lying))).to.include('step0_anomaly');
   });
 
   it('sums that are not those of the cuts', () => {

@@ -64,6 +64,7 @@ export const spec: RunSpec = {
 export const examining: Examining = {
   bounds: { equalityBoundMicroNats: 50_000, standardErrors: 4 },
   rerunOf: null,
+  committed: [],
 };
 
 /**
@@ -183,7 +184,7 @@ export function exampleManifest(
       covered_bytes_cumulative: [2_048, 4_092],
     },
     heldout: null,
-    anti_cheat: { step0_anomaly: false, nan_inf_detected: false, ...sumsOf(cuts), seed_audit: null },
+    anti_cheat: { step0_anomaly: true, nan_inf_detected: false, ...sumsOf(cuts), seed_audit: null },
     compute: {
       parameters: 5_000,
       tokens: record.totals.predictedTokens,

@@ -3,7 +3,7 @@ import { createActor, waitFor } from 'xstate';
 import { launchCommands } from '../../executor/container-options.ts';
 import { slotMachine } from '../../executor/executor-actor.ts';
 import { followLog } from '../../executor/follow-log.ts';
-import { activeLease, countRefereeDeaths } from '../../executor/leased-attempt.ts';
+import { abortedAttempts, activeLease } from '../../executor/leased-attempt.ts';
 import type { ExecutorParts } from '../../executor/plan-attempt.ts';
 import { reconcile } from '../../executor/reconcile.ts';
 import { registerSlots } from '../../executor/register-slots.ts';
@@ -47,7 +47,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
     },
     ...{ runtime: null, commands: launchCommands, hasLocalCgroups: false, now: () => new Date(), logger: silent },
     onProgress: () => {},
-    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5 },
+    timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
   };
   const place = { executor: executorName, stream: world.slot, plan };
   /** A life of the executor: what a process does between its start and its end. */
@@ -234,10 +234,23 @@ describe('an executor slot', () => {
       deviceClass: 'cpu',
       deadlineAt: '2030-01-01T00:00:00.000Z',
     });
-    const outcome = { kind: 'infrastructureFault', reason: 'refereeLost', message: 'm', log: null } as const;
+    const commitments = { sha256: 'c'.repeat(64), bytes: 1, keyId: null };
+    const outcome = {
+      kind: 'infrastructureFault',
+      reason: 'refereeLost',
+      message: 'm',
+      log: null,
+      commitments,
+    } as const;
     await world.tell('s1', recordOutcome('score', 1, outcome));
-    expect(await countRefereeDeaths(world.log, world.stream('s1'), 'score')).to.equal(1);
-    expect(await countRefereeDeaths(world.log, world.stream('s1'), 'rerun')).to.equal(0);
+    expect(await abortedAttempts(world.log, world.stream('s1'), 'score')).to.deep.equal({
+      refereeDeaths: 1,
+      committed: [{ attempt: 1, commitments }],
+    });
+    expect(await abortedAttempts(world.log, world.stream('s1'), 'rerun')).to.deep.equal({
+      refereeDeaths: 0,
+      committed: [],
+    });
   });
 });
 

@@ -120,10 +120,7 @@ describe('archives', () => {
   it('give back the files by name, and pass over an unfinished one', async () => {
     expect((await outputs('out/record.json', 10)).record).to.have.length(10);
     expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({
-      record: null,
-      cuts: null,
-      manifest: null,
-      state: null,
+      ...{ record: null, cuts: null, manifest: null, commitments: null, state: null },
     });
   });
 
@@ -186,6 +183,7 @@ describe('evidence', () => {
       verdict: { kind: 'submissionFault', verdict: 'nan', where: null, message: 'm' },
       ...{ measured: null, heldOut: null },
       record: null,
+      commitments: Buffer.from('kept of our own faults only'),
       cuts: Buffer.from('of an attempt that was not convicted for them'),
       keys: { cuts: spec.decoys.cutKey, rows: null },
     } as const;
@@ -207,6 +205,7 @@ describe('evidence', () => {
       reason: 'engineUnavailable',
       message: 'gone',
       log: null,
+      commitments: null,
     });
     expect(attachments).to.deep.equal([]);
   });

@@ -1,21 +1,25 @@
 import { expect } from 'chai';
 import type { BundleFile } from '../../domain/bundle.ts';
 import { findingSchema, type ResolvedContract, resolvedContractSchema } from '../../domain/submission/events.ts';
-import { resolveContract } from '../../gates/contract.ts';
+import { tokenizerClasses } from '../../domain/tokenizer.ts';
+import { type ContractPolicy, resolveContract } from '../../gates/contract.ts';
 import { contractRules } from '../../gates/contract-rules.ts';
+import { offeredHere } from '../../gates/tokenizer.ts';
+import { activePolicy } from '../domain/submission-examples.ts';
 import { fakeInspector, type GivenFacts } from './fake-inspector.ts';
 
 type Sources = Readonly<Record<string, string | Uint8Array>>;
 type Facts = Readonly<Record<string, GivenFacts>>;
 
-const policy = { tokenizers: ['bytes', 'gpt2'] } as const;
+const policy: ContractPolicy = { tokenizers: ['bytes', 'gpt2'] };
+const every: ContractPolicy = { tokenizers: tokenizerClasses };
 const scripts = { 'architecture.py': 'a', 'training.py': 't' };
 
 function bundle(sources: Sources): readonly BundleFile[] {
   return Object.entries(sources).map(([path, source]) => ({ path, bytes: Buffer.from(source) }));
 }
 
-function resolve(sources: Sources, facts: Facts = {}, offered: typeof policy | { tokenizers: ['bytes'] } = policy) {
+function resolve(sources: Sources, facts: Facts = {}, offered: ContractPolicy = policy) {
   return resolveContract(bundle(sources), fakeInspector(facts), offered);
 }
 
@@ -223,11 +227,55 @@ describe('a manifest is refused', () => {
   });
 
   it('for a tokenizer that this policy leaves out, whether named or by default', async () => {
-    const offered = { tokenizers: ['bytes'] } satisfies { tokenizers: ['bytes'] };
-    const resolution = await resolve(manifest('tokenizer: gpt2'), {}, offered);
+    const resolution = await resolve(manifest('tokenizer: gpt2'), {}, { tokenizers: ['bytes'] });
     expect(resolution.kind === 'failed' && resolution.findings[0]?.rule).to.equal(
       'prism:contract-tokenizer-not-offered',
     );
+  });
+});
+
+describe('a tokenizer of the bundle’s own', () => {
+  const declaring = (path: string, file?: string): Sources => ({
+    ...manifest(`tokenizer: ${path}`),
+    ...(file === undefined ? {} : { [path]: file }),
+  });
+  const merges = '{"schema": "prism_bpe.v1", "merges": [[116, 104]]}';
+  const found = async (sources: Sources) => {
+    const resolution = await resolve(sources, {}, every);
+    return resolution.kind === 'failed' ? resolution.findings : [];
+  };
+
+  it('is the file that the manifest names', async () => {
+    const resolution = await resolve(declaring('words/tokens.json', merges), {}, every);
+    if (resolution.kind === 'failed') return expect.fail(JSON.stringify(resolution.findings));
+    expect(resolvedContractSchema.parse(resolution.contract).tokenizer).to.deep.equal({
+      bpe: { path: 'words/tokens.json' },
+    });
+  });
+
+  it('that breaks the form is found at the file, with the reason', async () => {
+    const [problem, ...others] = await found(declaring('tokens.json', merges.replace('116', '300')));
+    expect(others).to.deep.equal([]);
+    expect(problem).to.include({ rule: 'prism:contract-tokenizer-file', path: 'tokens.json' });
+    expect(problem?.explanation).to.include('merges[0] must be two ids from 0 to 255');
+  });
+
+  it('must be in the bundle, a JSON file, and offered', async () => {
+    const [missing] = await found(declaring('tokens.json'));
+    expect(missing).to.include({ rule: 'prism:contract-declared-file-missing', path: 'prism.yaml' });
+    const [noJson] = await found(declaring('tokens.txt', merges));
+    expect(noJson).to.include({ rule: 'prism:contract-tokenizer-file', path: 'tokens.txt' });
+    expect(await rules(declaring('tokens.json', merges))).to.deep.equal(['tokenizer-not-offered']);
+  });
+
+  it('is one of those that a deployment can offer; `llama` is where it has the model', async () => {
+    const policy = activePolicy({ tokenizers: ['bytes', 'llama', 'declared'] });
+    const { tokenizers } = offeredHere(policy, ['bytes', 'gpt2', 'declared']).policy;
+    expect(tokenizers).to.deep.equal(['bytes', 'declared']);
+    const without = await resolve(manifest('tokenizer: llama'), {}, { tokenizers });
+    expect(without.kind === 'failed' && without.findings[0]?.explanation).to.include('It offers bytes, declared.');
+    const having = await resolve(manifest('tokenizer: llama'), {}, offeredHere(policy, tokenizerClasses).policy);
+    expect(having.kind === 'resolved' && having.contract.tokenizer).to.equal('llama');
   });
 });
 

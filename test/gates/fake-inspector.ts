@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { BundleMeter } from '../../domain/ports/bundle-meter.ts';
 import type { Inspector, ModuleFacts } from '../../domain/ports/inspector.ts';
 
 export type GivenFacts = Partial<Omit<ModuleFacts, 'path' | 'symbols'>> & {
@@ -7,9 +8,9 @@ export type GivenFacts = Partial<Omit<ModuleFacts, 'path' | 'symbols'>> & {
 
 /**
  * Answers from given facts; a module without any defines `build_model` and `train`, imports nothing, and its canonical
- * hash is that of its bytes.
+ * hash is that of its bytes. xz makes nothing smaller.
  */
-export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}): Inspector {
+export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}): Inspector & BundleMeter {
   return {
     async inspect(sources) {
       return sources.map(({ path, bytes }) => {
@@ -36,5 +37,6 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
         };
       });
     },
+    xzBytes: async ({ byteLength }) => byteLength,
   };
 }

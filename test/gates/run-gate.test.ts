@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
+import type { BundleMeter } from '../../domain/ports/bundle-meter.ts';
 import { type Inspector, InspectorUnavailableError } from '../../domain/ports/inspector.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { bundleReader, StoredBundleError } from '../../gates/bundle-reader.ts';
+import { contractGateVersion } from '../../gates/contract-rules.ts';
 import { packFiles } from '../../gates/pack.ts';
 import { rememberingInspector } from '../../gates/read-modules.ts';
 import { recentResults } from '../../gates/recent-results.ts';
@@ -35,7 +37,7 @@ const submission: LivingState = {
 };
 const active = { version: 1, policy: policySchema.parse({}) };
 
-function gate(inspector: Inspector, stored: Uint8Array = archive) {
+function gate(inspector: Inspector & BundleMeter, stored: Uint8Array = archive) {
   const readBundle = bundleReader({
     put: async () => submission.identity.bundle,
     open: async (asked) => Readable.from(asked === sha256 ? [stored.subarray(0, 10), stored.subarray(10)] : []),
@@ -53,7 +55,7 @@ async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
 
 describe('the contract gate', () => {
   it('resolves a stored bundle', async () => {
-    expect(await gate(fakeInspector())).to.include({ kind: 'resolved', gateVersion: 'contract/1' });
+    expect(await gate(fakeInspector())).to.include({ kind: 'resolved', gateVersion: contractGateVersion });
   });
 
   it('fails one that breaks the contract, with findings', async () => {
@@ -63,11 +65,13 @@ describe('the contract gate', () => {
 
   it('throws, and gives no verdict, while the inspector cannot be asked', async () => {
     const down = new InspectorUnavailableError('down');
-    expect(await thrownBy(gate({ inspect: () => Promise.reject(down) }))).to.equal(down);
+    expect(await thrownBy(gate({ ...fakeInspector(), inspect: () => Promise.reject(down) }))).to.equal(down);
   });
 
   it('throws if the inspector answers about something else', async () => {
-    expect(await thrownBy(gate({ inspect: async () => [] }))).to.be.instanceOf(InspectorUnavailableError);
+    expect(await thrownBy(gate({ ...fakeInspector(), inspect: async () => [] }))).to.be.instanceOf(
+      InspectorUnavailableError,
+    );
   });
 
   it('throws if a stored archive breaks a rule of intake: that is ours', async () => {
@@ -80,8 +84,9 @@ describe('the contract gate', () => {
 describe('the gates of stored bundles', () => {
   const counting = () => {
     const asked: string[][] = [];
-    const { inspect } = fakeInspector();
-    const inspector: Inspector = {
+    const { inspect, xzBytes } = fakeInspector();
+    const inspector: Inspector & BundleMeter = {
+      xzBytes,
       inspect: (sources) => {
         asked.push(sources.map(({ path }) => path));
         return inspect(sources);
@@ -118,8 +123,9 @@ describe('the gates of stored bundles', () => {
 
   it('ask again after a fault', async () => {
     let faults = 1;
-    const { inspect } = fakeInspector();
-    const inspector: Inspector = {
+    const { inspect, xzBytes } = fakeInspector();
+    const inspector: Inspector & BundleMeter = {
+      xzBytes,
       inspect: async (sources) => {
         if (faults-- > 0) throw new InspectorUnavailableError('down');
         return inspect(sources);

@@ -91,6 +91,7 @@ function sampleText({ format, pattern, minLength = 0 }: Schema, isLean: boolean)
   if (format === 'uuid') return '97edb3fc-6f3a-5fb5-8d0b-3c1f0a2d4e61';
   const digits = /^\^\[0-9a-f\]\{(\d+)\}\$$/.exec(pattern ?? '')?.[1];
   if (digits !== undefined) return (isLean ? '00' : '3a').repeat(Number(digits) / 2);
+  if (pattern === '.*\\.json$') return isLean ? 'x.json' : 'words/tokens.json';
   if (pattern !== undefined) throw new Error(`no sample of ${pattern}`);
   return isLean ? 'x'.repeat(minLength) : 'text "ü"\n\u{1f600}';
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { readArchive } from '../../gates/intake.ts';
@@ -51,6 +52,10 @@ const rejected = {
   'whose manifest has an unknown kind': {
     archive: bundle({}, { 'prism.yaml': 'name: Odd\nkind: half\n' }),
     finding: { rule: 'prism:contract-kind', path: 'prism.yaml', line: 2 },
+  },
+  'that weighs more than policy allows, compressed': {
+    archive: bundle({}, { 'weights.txt': randomBytes(150_000).toString('base64') }),
+    finding: { rule: 'prism:contract-xz-size', path: null },
   },
 } as const;
 

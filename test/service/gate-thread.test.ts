@@ -30,6 +30,7 @@ describe('the thread of the gates', function () {
         storage,
         readModelsPath: join(storageFolder, 'read-models.sqlite'),
         examplesFolder: 'examples',
+        tokenizers: ['bytes'],
         inspector: { imageId: `sha256:${'0'.repeat(64)}`, instance: 'no-such' },
       },
       memoryBlobs(),

@@ -24,7 +24,7 @@ const runner = {
   dataDigest: 'none',
   ...noVal,
 };
-const fakeRuntime = { runner, seasonSecret: Buffer.alloc(32), cutSecret: Buffer.alloc(32, 1) };
+const fakeRuntime = { runner, seasonSecret: Buffer.alloc(32), cutSecret: Buffer.alloc(32, 1), tokenizers: [] };
 const names = projections.map(({ name }) => name);
 
 async function configOf(dataDir: string, events: number): Promise<Config> {

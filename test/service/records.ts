@@ -7,6 +7,7 @@ const recordSchema = z.looseObject({
   codeHash: z.string(),
   seed: z.number(),
   streamBytes: z.number(),
+  vocab: z.number(),
   streamTokens: z.number(),
   totals: z.looseObject({ microNats: z.number(), coveredBytes: z.number() }),
 });

@@ -15,7 +15,12 @@ const measured = submissionAnswer.extend({
       code: z.string(),
       message: z.string().nullable(),
       where: z.string().nullable(),
-      findings: z.array(z.looseObject({ rule: z.string(), path: z.string().nullable(), line: z.number().nullable() })),
+      findings: z.array(
+        z.looseObject({
+          ...{ rule: z.string(), path: z.string().nullable(), line: z.number().nullable() },
+          explanation: z.string(),
+        }),
+      ),
     })
     .nullable(),
 });

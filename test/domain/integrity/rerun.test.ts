@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { honest } from '../../../bench/power/contestants.ts';
 import { recordOf } from '../../../bench/power/simulate.ts';
+import { cutsLimitBytes, recordableFrames } from '../../../domain/integrity/cuts-size.ts';
 import { expectedDecoys } from '../../../domain/integrity/placement.ts';
 import type { GroupRecord, RunRecord } from '../../../domain/integrity/record.ts';
 import { reproduction } from '../../../domain/integrity/rerun.ts';
@@ -62,6 +63,15 @@ describe('The plan of a rerun', () => {
         batches.map(() => density.framesPerBatch),
       );
     }
+  });
+
+  it('has no more decoys than can be written down, where one long row among short ones asks for many', () => {
+    const short = Array.from({ length: 100_000 }, () => ({ rows: 64 }));
+    expect(rerunDensity(asked, 2_044).framesPerBatch).to.equal(16);
+    expect(rerunDensity(asked, 2_044, recordableFrames(short)).framesPerBatch).to.equal(1);
+    expect(rerunDensity(asked, 2_044, recordableFrames(short.slice(0, 20_000))).framesPerBatch).to.equal(6);
+    expect(rerunDensity({ ...asked, framesPerBatch: 8 }, 2_044, 1).framesPerBatch).to.equal(8);
+    expect(recordableFrames([])).to.equal(cutsLimitBytes);
   });
 
   it('rounds a floor that isn’t whole up', () => {
