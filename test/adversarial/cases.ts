@@ -14,11 +14,15 @@ export type Expected =
   | { readonly kind: 'gainsAtMost'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly verdict: FailureVerdict; readonly says?: string }
   | { readonly kind: 'heldForIntegrity'; readonly by: Test }
+  /** Completed and confirmed, and its state measured as its twin's is; nothing of what it was asked is kept anywhere. */
+  | { readonly kind: 'heldOutAsTwin' }
+  /** Completed; its state is as good as its twin's, and is compared with the uniform code, the worst that there is. */
+  | { readonly kind: 'comparedWithUniform' }
   /** Chance decides which test finds it; whichever does or doesn't, it ranks no better than its twin. */
   | { readonly kind: 'gainsNothing' };
 
 /** Cases of one group share a service and its policy (policies.ts). */
-export type Group = 'channel' | 'answers' | 'reruns' | 'limits' | 'shapes';
+export type Group = 'channel' | 'answers' | 'reruns' | 'limits' | 'shapes' | 'heldOut';
 
 export type Case = {
   /** Of the bundle's folder. */
@@ -599,6 +603,24 @@ const processes: readonly Case[] = [
   },
 ];
 
+const heldOut: readonly Case[] = [
+  {
+    name: 'val-carried',
+    does: 'leaves val rows in every folder, memory, queue, keyring and process that takes them, prints them, and looks for them in whatever comes after',
+    group: 'heldOut',
+    expected: { kind: 'heldOutAsTwin' },
+    why: 'every contestant has folders, memory and processes of its own, which end with it before the next one begins',
+  },
+  {
+    name: 'dumb-twin',
+    does: 'plays dumb where it is asked untrained',
+    group: 'heldOut',
+    expected: { kind: 'comparedWithUniform' },
+    why: 'the random twin is clipped at the uniform code, which an honest one nearly costs',
+    isLong: true,
+  },
+];
+
 export const honestCases: readonly Case[] = [
   { name: 'honest-transformer', does: 'is a transformer with a frozen rotary table', why: plain },
   { name: 'honest-lane-state', does: 'carries its state along the lanes in a buffer', why: plain },
@@ -620,5 +642,6 @@ export const attackCases: readonly Case[] = [
   ...initialisation,
   ...surroundings,
   ...processes,
+  ...heldOut,
 ];
 export const cases: readonly Case[] = [...attackCases, ...honestCases];

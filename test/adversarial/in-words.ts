@@ -17,6 +17,10 @@ export function inWords(expected: Expected): string {
       return `failed for ${expected.verdict}`;
     case 'heldForIntegrity':
       return `held, found by ${tests[expected.by]}`;
+    case 'heldOutAsTwin':
+      return 'confirmed, and measured on val as without it';
+    case 'comparedWithUniform':
+      return 'measured; delta is what it saves of eight bits a byte';
     case 'gainsNothing':
       return 'held, or ranked no better than without it';
   }
