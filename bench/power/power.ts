@@ -98,11 +98,11 @@ function peekingCases(setting: Setting, share: number): void {
   );
 }
 
-/** Of the blind mean in every trial, in bits a byte; none where there are too few decoys for a verdict. */
-function standardErrors(setting: Setting): readonly number[] {
-  return Array.from({ length: setting.trials }, (_, trial) => examined(setting, honest, trial).blind).flatMap(
-    (blind) => (blind === null ? [] : [blind.standardErrorBpb]),
-  );
+/** Of the blind mean in every trial, in bits a byte; null where there are too few decoys for a verdict. */
+function standardErrors(setting: Setting): readonly (number | null)[] {
+  return Array.from({ length: setting.trials }, (_, trial) => {
+    return examined(setting, honest, trial).blind?.standardErrorBpb ?? null;
+  });
 }
 
 /** Who shades openly is met by equality or by the direction of its differences; who hides it, by a rerun. */

@@ -606,10 +606,10 @@ const processes: readonly Case[] = [
 const heldOut: readonly Case[] = [
   {
     name: 'val-carried',
-    does: 'leaves val rows in every folder, memory, queue, keyring and process that takes them, prints them, and fails where it finds any',
+    does: 'leaves val rows in every folder, memory, queue, keyring and process that takes them, and marks in which pages of the image are cached, prints them, and fails where it finds any',
     group: 'heldOut',
     expected: { kind: 'measuredOnVal' },
-    why: 'every contestant has folders, memory and processes of its own, which end with it before the next one begins',
+    why: 'every contestant has folders, memory and processes of its own, which end with it before the next one begins; the referee holds all pages of the image',
   },
   {
     name: 'dumb-twin',
