@@ -47,7 +47,7 @@ const cheats: readonly Contestant[] = [
 ]);
 
 export async function realContestants(quick: boolean): Promise<void> {
-  const [streamBytes, trials] = quick ? [65_536, 1] : [250_000, 3];
+  const [streamBytes, trials] = quick ? [65_536, 1] : [250_000, 2];
   await withBenchFolder(async (folder) => {
     const unlock = await holdMachineLock();
     try {
