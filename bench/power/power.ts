@@ -77,6 +77,10 @@ function falseAlarms(setting: Setting): void {
   report(setting, 'honest run, not accused', honestTrials, 1 - statedFalseAlarms, (trial) => {
     return !isHeld(examined(setting, honest, trial));
   });
+  report(setting, 'unconfirmed, counts no less than it pays', honestTrials, normalShare(2), (trial) => {
+    const { blind } = examined(setting, honest, trial);
+    return blind === null || blind.excessStandardErrors >= -2;
+  });
   report(setting, 'honest rerun, confirmed', setting.trials, 1 - statedFalseAlarms, (trial) => {
     return repeated(setting, honest, trial).rerun?.verdict === 'confirmed';
   });
