@@ -3,15 +3,18 @@ import type { Density } from '../../domain/integrity/placement.ts';
 import { rerunDensity } from '../../domain/integrity/rerun-plan.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
 import type { BenchOptions } from '../main.ts';
-import { printMethod, printRate } from '../report.ts';
+import { printMethod } from '../report.ts';
 import { type Contestant, honest, peeking, peekingInBatches, shading } from './contestants.ts';
 import { evenShape, type Population, population, temper } from './population.ts';
 import { bytes } from './random.ts';
+import { normalShare, reportRate } from './rates.ts';
+import { realContestants } from './real.ts';
 import { cutsOf, recordOf } from './simulate.ts';
 
 /**
- * Whether the tests find as much, and accuse as few, as docs/integrity.md states: simulated contestants of graded boldness before the real
- * arithmetic of `domain/integrity`, with real cut keys. A value is a share of trials; its baseline is what is stated.
+ * Whether the tests find as much, and accuse as few, as docs/integrity.md states: contestants of graded boldness, simulated before the real
+ * arithmetic of `domain/integrity` with real cut keys, and then real ones in containers. A value is a share of trials; its baseline is what is
+ * stated.
  */
 
 const { integrity } = policySchema.parse({});
@@ -26,11 +29,16 @@ type Setting = {
   readonly trials: number;
 };
 
-export async function power({ quick }: BenchOptions): Promise<void> {
+export async function power({ quick, only }: BenchOptions): Promise<void> {
   const method =
-    'simulated contestants (log-normal token costs, falling learning curve, uneven lanes) before the real tests; value: share of trials, baseline: as stated';
+    'simulated contestants (log-normal token costs, falling learning curve, uneven lanes) before the real tests, and real ones (GRU of 64) in containers; value: share of trials, baseline: as stated';
   const trials = quick ? 60 : 300;
   printMethod('power', method, trials);
+  if (only === null || 'simulated'.startsWith(only)) simulatedContestants(quick, trials);
+  if (only === null || 'real'.startsWith(only)) await realContestants(quick);
+}
+
+function simulatedContestants(quick: boolean, trials: number): void {
   const demo = [
     [16, 64],
     [4, 128],
@@ -69,6 +77,10 @@ function falseAlarms(setting: Setting): void {
   report(setting, 'honest run, not accused', honestTrials, 1 - statedFalseAlarms, (trial) => {
     return !isHeld(examined(setting, honest, trial));
   });
+  report(setting, 'unconfirmed, counts no less than it pays', honestTrials, normalShare(2), (trial) => {
+    const { blind } = examined(setting, honest, trial);
+    return blind === null || blind.excessStandardErrors >= -2;
+  });
   report(setting, 'honest rerun, confirmed', setting.trials, 1 - statedFalseAlarms, (trial) => {
     return repeated(setting, honest, trial).rerun?.verdict === 'confirmed';
   });
@@ -90,11 +102,11 @@ function peekingCases(setting: Setting, share: number): void {
   );
 }
 
-/** Of the blind mean in every trial, in bits a byte; none where there are too few decoys for a verdict. */
-function standardErrors(setting: Setting): readonly number[] {
-  return Array.from({ length: setting.trials }, (_, trial) => examined(setting, honest, trial).blind).flatMap(
-    (blind) => (blind === null ? [] : [blind.standardErrorBpb]),
-  );
+/** Of the blind mean in every trial, in bits a byte; null where there are too few decoys for a verdict. */
+function standardErrors(setting: Setting): readonly (number | null)[] {
+  return Array.from({ length: setting.trials }, (_, trial) => {
+    return examined(setting, honest, trial).blind?.standardErrorBpb ?? null;
+  });
 }
 
 /** Who shades openly is met by equality or by the direction of its differences; who hides it, by a rerun. */
@@ -160,6 +172,10 @@ function isContradicted({ rerun }: Examination): boolean {
   return rerun?.verdict === 'contradicted';
 }
 
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function report(
   { name }: Setting,
   what: string,
@@ -167,23 +183,5 @@ function report(
   stated: number,
   holds: (trial: number) => boolean,
 ): void {
-  let held = 0;
-  for (let trial = 0; trial < trials; trial += 1) held += holds(trial) ? 1 : 0;
-  printRate({
-    ...{ bench: 'power', case: `${what}, ${name}`, value: held / trials, unit: 'share of trials' },
-    ...{ baseline: 'stated', baselineValue: stated },
-  });
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Share of a standard normal below x (Abramowitz & Stegun 1964, 26.2.17; within 1e-7). */
-function normalShare(x: number): number {
-  const t = 1 / (1 + 0.2316419 * Math.abs(x));
-  const series = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429];
-  const polynomial = series.reduceRight((sum, coefficient) => (sum + coefficient) * t, 0);
-  const tail = (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) * polynomial;
-  return x > 0 ? 1 - tail : tail;
+  reportRate(`${what}, ${name}`, trials, stated, holds);
 }

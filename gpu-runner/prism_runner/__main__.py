@@ -21,6 +21,7 @@ def referee_places() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="prism_runner referee")
     for name in ("attempt", "channel", "data", "tokenizers"):
         parser.add_argument(f"--{name}-dir", dest=name, type=Path, default=Path(f"/{name}"))
+    parser.add_argument("--image-dir", dest="image", type=Path, default=Path("/"))
     return parser
 
 

@@ -34,7 +34,7 @@ from prism_runner.heldout_text import load_text
 from prism_runner.manifest import provenance
 from prism_runner.opening import context_values
 from prism_runner.outcome import AttemptFailed, AttemptLost
-from prism_runner.referee import Places, announce, checked_bundle, write_synced
+from prism_runner.referee import Places, announce, checked_bundle, hold_image_of, write_synced
 from prism_runner.spec import RunSpec
 from prism_runner.state_file import LONGEST_PIECE, STATE_NAME
 from prism_runner.tokenizers import load_tokenizer
@@ -78,6 +78,7 @@ class Measuring:
     def run(self) -> HeldOutResult:
         """Load, ask one contestant after the other, compare, estimate."""
         spec, held_out = self._spec, self._held_out
+        hold_image_of(self._places)
         self._state = checked_state(self._places.attempt / "in" / STATE_NAME, held_out.state_digest)
         self._bundle = checked_bundle(self._places, spec)
         encode = load_tokenizer(spec.tokenizer, self._places.tokenizers, spec.tokenizers_digest, self._bundle)

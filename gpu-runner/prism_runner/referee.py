@@ -20,6 +20,7 @@ from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
 from prism_runner.commitments import Commitments
+from prism_runner.image_pages import hold_image
 from prism_runner.judge import Judge
 from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest, platform_of
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
@@ -46,6 +47,7 @@ class Places:
     channel: Path  # the socket's folder; the contestant sees it read-only
     data: Path  # locked shards of one split
     tokenizers: Path  # tables
+    image: Path | None = None  # root of the image that contestants share; None where each has its own files
 
 
 class Attempt:
@@ -67,6 +69,7 @@ def run(places: Places) -> int:
     attempt = Attempt(places, spec)
     attempt.out.mkdir(exist_ok=True)
     try:
+        hold_image_of(places)
         bundle = checked_bundle(places, spec)
         attempt.xz_bytes = xz_bytes(bundle)
         load_stream(attempt, bundle)
@@ -79,6 +82,12 @@ def run(places: Places) -> int:
     write_results(attempt, outcome)
     announce("done", {"outcome": outcome.kind})
     return 0
+
+
+def hold_image_of(places: Places) -> None:
+    """Before the socket listens: from then on a contestant may run."""
+    if places.image is not None:
+        hold_image(places.image)
 
 
 def checked_bundle(places: Places, spec: RunSpec) -> bytes:

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { attackCases, type Case, honestCases } from './cases.ts';
 import { heldOutAttacks } from './held-out-attacks.ts';
 import { inWords } from './in-words.ts';
@@ -10,11 +11,16 @@ export function attackTable(): string {
   return [
     ...table('A bundle that …', attackCases.map(row)),
     '',
-    'A held-out run, tried where the held-out referee is (`gpu-runner/tests/test_heldout.py`):',
+    'In held-out runs, beside the bundles of `heldOut` above:',
     '',
     ...table(
       'A contestant that …',
-      heldOutAttacks.map(({ does, why, verdict, test }) => [does, why, verdict, `\`${test}\``]),
+      heldOutAttacks.map(({ does, why, verdict, file, test }) => [
+        does,
+        why,
+        verdict,
+        `\`${basename(file)}\`: ${test}`,
+      ]),
     ),
     '',
     'And honest designs, in which nothing is found:',

@@ -1,9 +1,19 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { attackTable, attackTableMarks } from './attack-table.ts';
 import { bundleFiles, bundleNames } from './bundle.ts';
-import { cases } from './cases.ts';
+import { cases, type Group } from './cases.ts';
 import { heldOutAttacks } from './held-out-attacks.ts';
+
+const groupFiles: Readonly<Record<Group, string>> = {
+  channel: 'channel.container.test.ts',
+  answers: 'answers.container.test.ts',
+  reruns: 'reruns.container.test.ts',
+  limits: 'limits.container.test.ts',
+  shapes: 'shapes.container.test.ts',
+  heldOut: 'held-out.container.test.ts',
+};
 
 describe('The adversarial suite', () => {
   it('has a case for every bundle, and a bundle for every case', async () => {
@@ -22,9 +32,14 @@ describe('The adversarial suite', () => {
     expect(unaligned(shown.split(end)[0] ?? '')).to.equal(unaligned(attackTable()));
   });
 
-  it('names tests of the held-out referee that there are', async () => {
-    const tests = await readFile('gpu-runner/tests/test_heldout.py', 'utf8');
-    for (const { test } of heldOutAttacks) expect(tests).to.contain(`def ${test}(`);
+  it('names tests that there are', async () => {
+    for (const { file, test } of heldOutAttacks) {
+      const title = file.endsWith('.py') ? `def ${test}(` : `it('${test}'`;
+      expect(await readFile(file, 'utf8'), file).to.contain(title);
+    }
+    for (const { name, group } of cases) {
+      expect(await readFile(join('test/adversarial', groupFiles[group]), 'utf8'), name).to.contain(`, '${group}');`);
+    }
   });
 
   it('gives every bundle both scripts and the modules that they import', async () => {

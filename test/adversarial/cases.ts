@@ -14,11 +14,15 @@ export type Expected =
   | { readonly kind: 'gainsAtMost'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly verdict: FailureVerdict; readonly says?: string }
   | { readonly kind: 'heldForIntegrity'; readonly by: Test }
+  /** Completed and confirmed, its state measured: no contestant has found anything; and nothing of what it was asked is kept anywhere. */
+  | { readonly kind: 'measuredOnVal' }
+  /** Completed; its state is as good as its twin's, and is compared with the uniform code, the worst that there is. */
+  | { readonly kind: 'comparedWithUniform' }
   /** Chance decides which test finds it; whichever does or doesn't, it ranks no better than its twin. */
   | { readonly kind: 'gainsNothing' };
 
 /** Cases of one group share a service and its policy (policies.ts). */
-export type Group = 'channel' | 'answers' | 'reruns' | 'limits' | 'shapes';
+export type Group = 'channel' | 'answers' | 'reruns' | 'limits' | 'shapes' | 'heldOut';
 
 export type Case = {
   /** Of the bundle's folder. */
@@ -600,6 +604,24 @@ const processes: readonly Case[] = [
   },
 ];
 
+const heldOut: readonly Case[] = [
+  {
+    name: 'val-carried',
+    does: 'leaves val rows in every folder, memory, queue, keyring and process that takes them, and marks in which pages of the image are cached, prints them, and fails where it finds any',
+    group: 'heldOut',
+    expected: { kind: 'measuredOnVal' },
+    why: 'every contestant has folders, memory and processes of its own, which end with it before the next one begins; the referee holds all pages of the image',
+  },
+  {
+    name: 'dumb-twin',
+    does: 'plays dumb where it is asked untrained',
+    group: 'heldOut',
+    expected: { kind: 'comparedWithUniform' },
+    why: 'the random twin is clipped at the uniform code, which an honest one nearly costs',
+    isLong: true,
+  },
+];
+
 export const honestCases: readonly Case[] = [
   { name: 'honest-transformer', does: 'is a transformer with a frozen rotary table', why: plain },
   { name: 'honest-lane-state', does: 'carries its state along the lanes in a buffer', why: plain },
@@ -621,5 +643,6 @@ export const attackCases: readonly Case[] = [
   ...initialisation,
   ...surroundings,
   ...processes,
+  ...heldOut,
 ];
 export const cases: readonly Case[] = [...attackCases, ...honestCases];

@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { measuredIn, readRecord } from '../service/records.ts';
@@ -13,6 +15,12 @@ const scoreSchema = z.looseObject({
   multiplier: z.number(),
   confirmation: z.string(),
   blind: z.looseObject({ standard_error_bpb: z.number() }).nullable(),
+  held_out: z.looseObject({
+    outcome: z.string(),
+    bits_per_byte: z.number().nullable(),
+    delta_bpb: z.number().nullable(),
+    gap_bpb: z.number().nullable(),
+  }),
 });
 
 /** How the reason of a hold begins. */
@@ -22,7 +30,13 @@ const objections: Readonly<Record<Test, RegExp>> = {
   rerun: /^Run rerun contradicts/,
 };
 
-const comparing: readonly Expected['kind'][] = ['asTwin', 'noBetter', 'gainsAtMost', 'gainsNothing'];
+const comparing: readonly Expected['kind'][] = [
+  'asTwin',
+  'noBetter',
+  'gainsAtMost',
+  'gainsNothing',
+  'comparedWithUniform',
+];
 
 export function needsTwin({ kind }: Expected): boolean {
   return comparing.includes(kind);
@@ -63,6 +77,16 @@ export async function expectOutcome(
       expectHeld(ended);
       expect(ended.reason?.message).to.match(objections[expected.by]);
       return;
+    case 'measuredOnVal':
+      expectCompleted(ended);
+      expect(scoreOf(ended)).to.include({ confirmation: 'confirmed' });
+      expect(heldOutOf(ended)).to.include({ outcome: 'measured' });
+      expect(await filesWith(carriedOut, dataDir)).to.deep.equal([]);
+      return;
+    case 'comparedWithUniform':
+      expectCompleted(ended);
+      expectUniform(heldOutOf(ended), heldOutOf(await endOfTwin()));
+      return;
     case 'gainsNothing':
       expectNothingGained(ended, await endOfTwin());
   }
@@ -80,6 +104,36 @@ function expectNothingGained(ended: Measured, twin: Measured): void {
     expect(confirmation).not.to.equal('confirmed');
     expect(counted).to.be.at.least(scoreOf(twin).bits_per_byte - 2 * (blind?.standard_error_bpb ?? 0));
   }
+}
+
+type HeldOut = z.infer<typeof scoreSchema>['held_out'];
+
+/** Bits of a byte that any text can be coded with. */
+const uniformBpb = 8;
+
+function expectUniform(attacker: HeldOut, twin: HeldOut): void {
+  const { bits_per_byte: trained, delta_bpb: delta, ...others } = attacker;
+  const { bits_per_byte: ofTwin, delta_bpb: honest, ...ofOthers } = twin;
+  expect({ trained, ...others }).to.deep.equal({ trained: ofTwin, ...ofOthers });
+  // Both are rounded to 1e-4.
+  expect(delta).to.be.closeTo(uniformBpb - (trained ?? 0), 1.1e-4);
+  expect(honest).to.be.within((delta ?? 0) - 0.3, delta ?? 0);
+}
+
+/** What a bundle of the suite puts before the text that it prints; it doesn't stand in the bundle itself. */
+const carriedOut = ['carried', 'out'].join('-');
+
+/** Files under a folder whose bytes hold some text, sources and databases included. */
+async function filesWith(text: string, folder: string): Promise<readonly string[]> {
+  const paths = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = paths.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const holds = await Promise.all(files.map(async (path) => (await readFile(path)).includes(text)));
+  return files.filter((_, index) => holds[index]);
+}
+
+function heldOutOf(ended: Measured): HeldOut {
+  const { outcome, bits_per_byte, delta_bpb, gap_bpb } = scoreOf(ended).held_out;
+  return { outcome, bits_per_byte, delta_bpb, gap_bpb };
 }
 
 function expectCompleted(ended: Measured): void {

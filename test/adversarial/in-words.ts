@@ -17,6 +17,10 @@ export function inWords(expected: Expected): string {
       return `failed for ${expected.verdict}`;
     case 'heldForIntegrity':
       return `held, found by ${tests[expected.by]}`;
+    case 'measuredOnVal':
+      return 'measured on val and confirmed, nothing found and nothing kept';
+    case 'comparedWithUniform':
+      return 'measured; delta is what it saves of eight bits a byte';
     case 'gainsNothing':
       return 'held, or ranked no better than without it';
   }

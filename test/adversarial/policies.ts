@@ -18,10 +18,18 @@ const shortLimits = {
   ...{ pids: 64, frameCpuSeconds: 5, frameSeconds: 10, budgetSeconds: 6, graceSeconds: 2, timeoutSeconds: 40 },
 };
 
+/** Its states are measured before anything is rerun. */
+const withHeldOut: PolicyDraft = {
+  ...withoutReruns,
+  integrity: { reruns: { mode: 'all' } },
+  heldOut: { mode: 'on', valBytes: 8_192, trainBytes: 8_192, cuts: 512, resamples: 100, budgetSeconds: 60 },
+};
+
 export const policies: Readonly<Record<Group, PolicyDraft>> = {
   channel: withoutReruns,
   answers: withoutReruns,
   reruns: { ...withoutReruns, limits: promptLimits, integrity: { reruns: { mode: 'all' } } } as PolicyDraft,
   limits: { ...withoutReruns, limits: shortLimits },
   shapes: { ...withoutReruns, streamBytes: 196_608 },
+  heldOut: withHeldOut,
 };

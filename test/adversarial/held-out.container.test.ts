@@ -1,0 +1,3 @@
+import { describeCases } from './suite.ts';
+
+describeCases('that measures the exported states of attackers', 'heldOut');
