@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { ActivePolicy } from './domain/policy/policy.ts';
-import type { Blobs } from './domain/ports/blobs.ts';
-import type { GateResult } from './domain/submission/commands.ts';
-import type { LivingState } from './domain/submission/state.ts';
-import type { InspectorOptions } from './executor/inspector-container.ts';
-import type { Logger } from './executor/logger.ts';
-import type { BundleGateName } from './gates/bundle-gates.ts';
-import type { DuplicateGateAnswer } from './gates/duplicates/duplicate-gate.ts';
-import type { Gate } from './machines/due/run-gates.ts';
-import type { StorageLocation } from './storage/open-storage.ts';
+import type { ActivePolicy } from '../domain/policy/policy.ts';
+import type { Blobs } from '../domain/ports/blobs.ts';
+import type { GateResult } from '../domain/submission/commands.ts';
+import type { LivingState } from '../domain/submission/state.ts';
+import type { InspectorOptions } from '../executor/inspector-container.ts';
+import type { Logger } from '../executor/logger.ts';
+import type { BundleGateName } from '../gates/bundle-gates.ts';
+import type { DuplicateGateAnswer } from '../gates/duplicates/duplicate-gate.ts';
+import type { Gate } from '../machines/due/run-gates.ts';
+import type { StorageLocation } from '../storage/open-storage.ts';
 
 /** What the thread is started with: where bundles, read models and shipped examples are, and the container that parses. */
 export type GateThreadPlan = {

@@ -1,18 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import Docker from 'dockerode';
-import { dockerEngine } from './executor/docker-engine.ts';
-import { inspectorContainer } from './executor/inspector-container.ts';
+import { dockerEngine } from '../executor/docker-engine.ts';
+import { inspectorContainer } from '../executor/inspector-container.ts';
+import { bundleReader } from '../gates/bundle-reader.ts';
+import { duplicateGate } from '../gates/duplicates/duplicate-gate.ts';
+import { type Examples, readExamples } from '../gates/duplicates/examples.ts';
+import { shippedExamples } from '../gates/duplicates/shipped-examples.ts';
+import { rememberingInspector } from '../gates/read-modules.ts';
+import { recentResults } from '../gates/recent-results.ts';
+import { storedBundleGates } from '../gates/run-gate.ts';
+import { openProjectionDatabase } from '../projections/database.ts';
+import { sourceIndex } from '../projections/source-index.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import type { GateMessage, GateQuestion, GateThreadPlan } from './gate-thread.ts';
-import { bundleReader } from './gates/bundle-reader.ts';
-import { duplicateGate } from './gates/duplicates/duplicate-gate.ts';
-import { type Examples, readExamples } from './gates/duplicates/examples.ts';
-import { shippedExamples } from './gates/duplicates/shipped-examples.ts';
-import { rememberingInspector } from './gates/read-modules.ts';
-import { recentResults } from './gates/recent-results.ts';
-import { storedBundleGates } from './gates/run-gate.ts';
-import { openProjectionDatabase } from './projections/database.ts';
-import { sourceIndex } from './projections/source-index.ts';
-import { openStorage } from './storage/open-storage.ts';
 
 /** The thread behind `gate-thread.ts`: reads bundles and asks the inspector for itself, until it is told to close. */
 const plan: GateThreadPlan = workerData;
