@@ -1,110 +1,78 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { ActivePolicy } from '../domain/policy/policy.ts';
-import type { Blobs } from '../domain/ports/blobs.ts';
-import type { GateResult } from '../domain/submission/commands.ts';
-import type { LivingState } from '../domain/submission/state.ts';
-import type { InspectorOptions } from '../executor/inspector-container.ts';
-import type { Logger } from '../executor/logger.ts';
-import type { BundleGateName } from '../gates/bundle-gates.ts';
-import type { DuplicateGateAnswer } from '../gates/duplicates/duplicate-gate.ts';
-import type { Gate } from '../machines/due/run-gates.ts';
-import type { StorageLocation } from '../storage/open-storage.ts';
+import type { GateName } from '../domain/submission/events.ts';
+import type { Gate, GateAnswer } from '../machines/due/run-gates.ts';
+import { type GateMessage, type GateRequest, toError, toFault } from './gate-messages.ts';
+import type { GatePlan, GateSurroundings, OpenGates } from './gates.ts';
+import { outstanding } from './outstanding.ts';
 
-/** What the thread is started with: where bundles, read models and shipped examples are, and the container that parses. */
-export type GateThreadPlan = {
-  readonly storage: StorageLocation;
-  readonly readModelsPath: string;
-  readonly examplesFolder: string;
-  readonly inspector: Pick<InspectorOptions, 'imageId' | 'instance'>;
-};
-
-export type ThreadGateName = BundleGateName | 'duplicate';
-type ThreadGateAnswer = GateResult | DuplicateGateAnswer;
-
-export type GateQuestion = {
-  readonly id: number;
-  readonly name: ThreadGateName;
-  readonly state: LivingState;
-  readonly policy: ActivePolicy;
-};
-
-/** What the thread says. An error goes as its name, message and stack: a clone of it would lose the name. */
-export type GateMessage =
-  | { readonly id: number; readonly result: ThreadGateAnswer }
-  | { readonly id: number; readonly fault: { readonly name: string; readonly message: string; readonly stack: string } }
-  | { readonly level: 'info' | 'warn' | 'error'; readonly fields: object; readonly text: string };
+const toStop: GateRequest = { kind: 'stop' };
+const toClose: GateRequest = { kind: 'close' };
 
 /** The thread ended with a question before it: our fault, and no verdict. */
 export class GateThreadEndedError extends Error {
   override readonly name = 'GateThreadEndedError';
 }
 
-/** What went wrong in the thread, under its own name. */
-class GateFaultError extends Error {
-  constructor({ name, message, stack }: { name: string; message: string; stack: string }) {
-    super(message);
-    this.name = name;
-    this.stack = stack;
-  }
-}
-
-export type GateThread = { readonly byName: Readonly<Record<ThreadGateName, Gate>>; close(): Promise<void> };
-
-type Asked = { resolve(result: ThreadGateAnswer): void; reject(error: Error): void };
-
 /**
- * Gates in a thread of their own, so that reading a bundle, an inspector's answer and the rules over it never hold up whoever answers HTTP.
- * Started with the first question, started anew when it ended. It reads only: what is to be stored of its answers is stored here.
+ * All gates in a thread of their own, so that nothing of what they read, parse, search or judge ever holds up whoever answers HTTP. Started
+ * with the first question, started anew when it ended (the reviewer's circuit is closed again then). What is to be kept of its answers is
+ * kept here, before they are given.
  */
-export function gateThread(plan: GateThreadPlan, blobs: Pick<Blobs, 'put'>, logger: Logger): GateThread {
+export function gateThread(plan: GatePlan, { blobs, logger, stopping, onReviewer }: GateSurroundings): OpenGates {
   let worker: Worker | null = null;
-  let questions = 0;
-  const open = new Map<number, Asked>();
+  const asked = outstanding<GateAnswer>();
+  stopping.addEventListener('abort', () => worker?.postMessage(toStop), { once: true });
+
+  async function keep(
+    asking: Worker,
+    { id, content }: { readonly id: number; readonly content: Uint8Array },
+  ): Promise<void> {
+    const reply = (request: GateRequest) => asking.postMessage(request);
+    try {
+      reply({ kind: 'kept', id, reference: await blobs.put(content) });
+    } catch (error) {
+      reply({ kind: 'notKept', id, fault: toFault(error) });
+    }
+  }
 
   function start(): Worker {
     const started = new Worker(new URL('./gate-worker.js', import.meta.url), { workerData: plan });
     started.on('message', (message: GateMessage) => {
-      if ('level' in message) return logger[message.level](message.fields, message.text);
-      const asked = open.get(message.id);
-      open.delete(message.id);
-      if ('result' in message) asked?.resolve(message.result);
-      else asked?.reject(new GateFaultError(message.fault));
+      if (message.kind === 'answered') asked.answer(message.id, message.answer);
+      else if (message.kind === 'failed') asked.fail(message.id, toError(message.fault));
+      else if (message.kind === 'keep') void keep(started, message);
+      else if (message.kind === 'reviewer') onReviewer(message.notice);
+      else logger[message.level](message.fields, message.text);
     });
     started.on('error', (error) => logger.error({ err: error }, 'the thread of the gates broke down'));
     started.on('exit', () => {
-      if (worker === started) worker = null;
-      for (const [id, asked] of open) {
-        open.delete(id);
-        asked.reject(new GateThreadEndedError('the thread of the gates ended before it answered'));
-      }
+      worker = null;
+      asked.failAll(new GateThreadEndedError('the thread of the gates ended before it answered'));
     });
     return started;
   }
 
   const ask =
-    (name: ThreadGateName): Gate =>
+    (gate: GateName): Gate =>
     async (state, policy) => {
-      const answer = await new Promise<ThreadGateAnswer>((resolve, reject) => {
-        questions += 1;
-        open.set(questions, { resolve, reject });
+      stopping.throwIfAborted();
+      return asked.ask((id) => {
         worker ??= start();
-        const question: GateQuestion = { id: questions, name, state, policy };
-        worker.postMessage(question);
+        const request: GateRequest = { kind: 'asked', id, gate, state, policy };
+        worker.postMessage(request);
       });
-      if (!('sets' in answer)) return answer;
-      return { kind: 'sketched', sketch: { ...answer.sketch, shingles: await blobs.put(answer.sets) } };
     };
 
   return {
     byName: {
-      ...{ contract: ask('contract'), static: ask('static'), distributed: ask('distributed') },
-      duplicate: ask('duplicate'),
+      ...{ contract: ask('contract'), static: ask('static'), parameters: ask('parameters') },
+      ...{ distributed: ask('distributed'), duplicate: ask('duplicate'), llm: ask('llm') },
     },
     async close() {
       const ending = worker;
       if (ending === null) return;
-      ending.postMessage('close');
+      ending.postMessage(toClose);
       await once(ending, 'exit');
     },
   };

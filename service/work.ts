@@ -1,22 +1,15 @@
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
-import { type Config, readReviewerKey, storageLocation } from '../config.ts';
+import { type Config, storageLocation } from '../config.ts';
 import { claimAggregate } from '../domain/claim/claim.ts';
 import { commandHandler } from '../domain/handle-command.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
 import { lotOf } from '../executor/cut-keys.ts';
-import { dockerEngine } from '../executor/docker-engine.ts';
-import { inspectorContainer } from '../executor/inspector-container.ts';
-import { instantiator } from '../executor/instantiation-container.ts';
 import type { RunnerFacts } from '../executor/run-spec.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { bundleReader } from '../gates/bundle-reader.ts';
-import { chatClient } from '../gates/llm/chat-client.ts';
-import { circuitBreaker } from '../gates/llm/circuit-breaker.ts';
-import { llmGate, type Reviewer } from '../gates/llm/llm-gate.ts';
-import { meteredReviewer } from '../gates/llm/reviewer-metrics.ts';
-import { parametersGate } from '../gates/parameters/parameters-gate.ts';
+import { reviewerMetrics } from '../gates/llm/reviewer-metrics.ts';
 import { workAside } from '../machines/due/aside.ts';
 import { workClaims } from '../machines/due/claim-work.ts';
 import { conclusionPerformer } from '../machines/due/conclude.ts';
@@ -27,7 +20,8 @@ import { startProcessManager } from '../machines/process-manager.ts';
 import { projectedDueWork } from '../projections/due-submissions.ts';
 import { scoreQueries } from '../projections/scores.ts';
 import { type Core, now, type Opened, projectionPatienceMs } from './core.ts';
-import { type GateThreadPlan, gateThread } from './gate-thread.ts';
+import { gateThread } from './gate-thread.ts';
+import type { GatePlan } from './gates.ts';
 
 /**
  * What attempts run on, as the set-up made it ready. The season secret keys the stream's order and the seeds, the cut secret whatever a
@@ -43,7 +37,6 @@ const periodMs = 1_000;
 const reviewsAtOnce = 8;
 /** Each may use as much memory as a run, beside the slots. */
 const instantiationsAtOnce = 1;
-const reviewTimeoutMs = 60_000;
 
 /** The process manager with its gates, and the executor: whatever may need the container engine. */
 export async function startWork(
@@ -56,7 +49,11 @@ export async function startWork(
   const { storage, metered, submissions, slots, policies, projector } = core;
   const engine = { docker: new Docker(), readBundle: bundleReader(storage.blobs) };
   const stopping = new AbortController();
-  const gates = openGates(config, runtime, core, logger, opened, { ...engine, stopping: stopping.signal });
+  const gates = gateThread(gatePlan(config, runtime, core), {
+    ...{ blobs: storage.blobs, logger, stopping: stopping.signal },
+    onReviewer: reviewerMetrics(core.registry, now),
+  });
+  opened.push(gates.close);
 
   const shared = { submissions, policies, clock: now };
   const onFault = (error: unknown) =>
@@ -72,7 +69,7 @@ export async function startWork(
     performers: {
       gate: gatePerformer({
         ...shared,
-        gates,
+        gates: gates.byName,
         slow: { parameters: instantiations, llm: reviews },
         stopping: stopping.signal,
         claim: workClaims({
@@ -107,50 +104,13 @@ export async function startWork(
   manager.wake();
 }
 
-/** Everything that may say no before a run: a thread that reads bundles, a container for each model, a reviewer. */
-function openGates(
-  config: Config,
-  { runner, seasonSecret }: Runtime,
-  core: Core,
-  logger: Logger,
-  opened: Opened,
-  shared: { readonly docker: Docker; readonly readBundle: BundleReader; readonly stopping: AbortSignal },
-) {
-  const { docker, readBundle, stopping } = shared;
-  const { blobs } = core.storage;
-  const image = { imageId: runner.imageId, instance: core.instance };
-  const thread = gateThread(gatePlan(config, core, image), blobs, logger);
-  opened.push(thread.close);
-  const engine = dockerEngine(docker);
-  const inspector = inspectorContainer({ ...image, engine, purpose: 'review', logger });
-  opened.push(inspector.close);
-  const instantiate = instantiator({ ...image, engine, seasonSecret, logger });
+function gatePlan(config: Config, { runner, seasonSecret }: Runtime, core: Core): GatePlan {
   return {
-    ...thread.byName,
-    parameters: parametersGate({ readBundle, blobs, stopping, instantiate }),
-    llm: llmGate({ readBundle, blobs, inspector, reviewer: reviewerOf(config, core, stopping) }),
+    ...{ storage: storageLocation(config), readModelsPath: core.readModelsPath, seasonSecret },
+    examplesFolder: join(import.meta.dirname, '../..', 'examples'),
+    image: { imageId: runner.imageId, instance: core.instance },
+    reviewer: config.reviewer,
   };
-}
-
-function gatePlan(
-  config: Config,
-  { readModelsPath: path }: Core,
-  inspector: GateThreadPlan['inspector'],
-): GateThreadPlan {
-  const examplesFolder = join(import.meta.dirname, '../..', 'examples');
-  return { storage: storageLocation(config), readModelsPath: path, examplesFolder, inspector };
-}
-
-/** The language model that the environment names, behind a circuit breaker of this process; null where it names none. */
-function reviewerOf({ reviewer }: Config, { registry }: Core, stopping: AbortSignal): Reviewer | null {
-  if (reviewer === null) return null;
-  const { baseUrl, model } = reviewer;
-  const breaker = circuitBreaker(now);
-  const ask = chatClient({
-    ...{ baseUrl, model, timeoutMs: reviewTimeoutMs, clock: now },
-    readKey: () => readReviewerKey(reviewer),
-  });
-  return { ask: meteredReviewer(ask, breaker, registry), model, breaker, stopping };
 }
 
 function openExecutor(
