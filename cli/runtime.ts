@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { tokenizerClasses } from '../domain/tokenizer.ts';
-import type { Runtime } from '../main.ts';
+import type { Runtime } from '../service/work.ts';
 import { ensureSecretFile, NoSecretError } from '../storage/secret-file.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import { packageRoot } from './package-root.ts';

@@ -24,8 +24,6 @@ export type InspectorOptions = {
   readonly engine: ContainerEngine;
   readonly imageId: string;
   readonly instance: string;
-  /** Tells the inspectors of one instance apart. */
-  readonly purpose?: string;
   readonly runtime?: string | null;
   readonly logger: Logger;
   /** For tests. */
@@ -46,7 +44,7 @@ type Session = {
 
 export function inspectorContainer(options: InspectorOptions): Inspector & BundleMeter & { close(): Promise<void> } {
   const { engine, logger } = options;
-  const name = `prism-${deriveId('inspector', options.instance, ...(options.purpose === undefined ? [] : [options.purpose]))}-inspector`;
+  const name = `prism-${deriveId('inspector', options.instance)}-inspector`;
   const answerLimitMs = options.answerLimitMs ?? defaultAnswerLimitMs;
   let session: Session | null = null;
   let questions = 0;

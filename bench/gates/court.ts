@@ -52,6 +52,10 @@ export async function benchCourt(folder: string, inspector: Inspector & BundleMe
     blobs: {
       open: async (sha256) =>
         sha256 === digest('0') ? Readable.from([sets]) : (asked?.blobs.open(sha256) ?? Readable.from([])),
+      async put(content) {
+        sets = content;
+        return { sha256: digest('0'), bytes: content.length, keyId: null };
+      },
     },
   });
 
@@ -97,9 +101,7 @@ export async function benchCourt(folder: string, inspector: Inspector & BundleMe
     const state = atDuplicateGate(id, resolved.contract);
     const sketched = await gate(state, policy);
     if (sketched.kind !== 'sketched') throw new Error(sketched.kind);
-    sets = sketched.sets;
-    const shingles = { sha256: digest('0'), bytes: sets.length, keyId: null };
-    const event = fact('SourceSketched', { ...sketched.sketch, shingles, policyVersion: 1 });
+    const event = fact('SourceSketched', { ...sketched.sketch, policyVersion: 1 });
     db.transaction(() =>
       happen(
         id,

@@ -5,7 +5,7 @@ import { InspectorUnavailableError } from '../../domain/ports/inspector.ts';
 import type { Finding } from '../../domain/submission/events.ts';
 import { inspectorProcess } from '../../executor/inspector-process.ts';
 import { rememberingInspector } from '../../gates/read-modules.ts';
-import { programVersion } from '../../main.ts';
+import { programVersion } from '../../service/program-version.ts';
 import { type Checked, type CheckedGate, type CheckedModel, checkBundle } from '../check-bundle.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { localModels } from '../local-models.ts';

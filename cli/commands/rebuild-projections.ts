@@ -1,9 +1,9 @@
 import { type Config, storageLocation } from '../../config.ts';
-import { type ProjectionTask, runProjectionTask, type TaskResult } from '../../projection-tasks.ts';
 import { projections } from '../../projections/catalog.ts';
 import type { RowDifference } from '../../projections/digest.ts';
 import type { RebuildProgress } from '../../projections/rebuild.ts';
 import type { TableVerification, Verification } from '../../projections/verify.ts';
+import { type ProjectionTask, runProjectionTask, type TaskResult } from '../../service/projection-tasks.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { expectProjection, expectReadModels } from './projections.ts';

@@ -19,3 +19,6 @@ export type Blobs = {
   open(sha256: string): Promise<Readable>;
   has(sha256: string): Promise<boolean>;
 };
+
+/** Blobs of whoever has bytes at hand and reads none; `put` as above. */
+export type BlobSink = { put(content: Uint8Array): Promise<BlobReference> };

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
-import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { BlobSink, Blobs } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
 import type { IndexedWork, SourceIndex } from '../../domain/ports/source-index.ts';
@@ -29,14 +29,13 @@ export class SourceIndexBehindError extends Error {
 export type DuplicateGateDeps = {
   readonly readBundle: BundleReader;
   readonly inspector: Inspector;
-  readonly blobs: Pick<Blobs, 'open'>;
+  readonly blobs: Pick<Blobs, 'open'> & BlobSink;
   readonly index: SourceIndex;
   readonly examples: () => Promise<Examples>;
 };
 
-/** `sets` are the bytes of the sketch's blob, which must be stored before the sketch is recorded. */
 export type DuplicateGateAnswer =
-  | { readonly kind: 'sketched'; readonly sketch: Omit<Sketch, 'shingles'>; readonly sets: Uint8Array }
+  | { readonly kind: 'sketched'; readonly sketch: Sketch }
   | {
       readonly kind: 'passed';
       readonly gateVersion: string;
@@ -68,7 +67,7 @@ export function duplicateGate(
 }
 
 async function sketch(
-  { readBundle, inspector, examples }: DuplicateGateDeps,
+  { readBundle, inspector, blobs, examples }: DuplicateGateDeps,
   { identity, contract }: LivingState,
 ): Promise<DuplicateGateAnswer> {
   if (contract === null) throw new Error('the duplicate gate comes after the contract is resolved');
@@ -77,7 +76,9 @@ async function sketch(
   const work = { architecture: shingleSet(architecture.values), training: shingleSet(training.values) };
   const definitions = [...architecture.definitions, ...training.definitions];
   const keys = sketchKeys(contract, work, definitions, (await examples()).shingles);
-  return { kind: 'sketched', sketch: { sketchVersion, keys: [...keys] }, sets: encodeWork(work) };
+  // The sets are durable before the event that names them.
+  const shingles = await blobs.put(encodeWork(work));
+  return { kind: 'sketched', sketch: { sketchVersion, keys: [...keys], shingles } };
 }
 
 async function compare(

@@ -85,6 +85,13 @@ async function send(
 }
 
 function keyOf(readKey: () => string | null): string | null {
+  const key = readKeyOf(readKey);
+  // Whoever makes a header of anything else complains by quoting it.
+  if (key !== null && !/^[\x21-\x7e]+$/.test(key)) throw new NoAnswerError("the reviewer's key is no single word", {});
+  return key;
+}
+
+function readKeyOf(readKey: () => string | null): string | null {
   try {
     return readKey();
   } catch (cause) {

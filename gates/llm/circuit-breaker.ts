@@ -15,12 +15,15 @@ const submissionsToOpen = 3;
 const firstOpenSeconds = 30;
 const longestOpenSeconds = 600;
 
-export function circuitBreaker(clock: () => Date): CircuitBreaker {
+/** `onOpen` is told until when, whenever that changes. */
+export function circuitBreaker(clock: () => Date, onOpen: (until: string) => void = () => {}): CircuitBreaker {
   let failing = new Set<string>();
   let openings = 0;
   let until: string | null = null;
   const extendTo = (instant: string) => {
-    if (until === null || instant > until) until = instant;
+    if (until !== null && instant <= until) return;
+    until = instant;
+    onOpen(until);
   };
   return {
     openUntil: () => (until !== null && until > clock().toISOString() ? until : null),

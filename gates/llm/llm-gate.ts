@@ -1,5 +1,5 @@
 import type { BundleFile } from '../../domain/bundle.ts';
-import type { Blobs } from '../../domain/ports/blobs.ts';
+import type { BlobSink } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
 import { ReviewerUnavailableError } from '../../domain/ports/reviewer.ts';
@@ -29,7 +29,7 @@ export type Reviewer = {
 export type LlmGateDeps = {
   readonly readBundle: BundleReader;
   readonly inspector: Inspector;
-  readonly blobs: Pick<Blobs, 'put'>;
+  readonly blobs: BlobSink;
   /** Null: none is configured, and nothing is reviewed. */
   readonly reviewer: Reviewer | null;
 };
@@ -98,7 +98,7 @@ async function askReviewer(
 async function recordOf(
   { verdict, doubts, exchanges }: BundleReview,
   { model }: Reviewer,
-  blobs: Pick<Blobs, 'put'>,
+  blobs: BlobSink,
 ): Promise<Review> {
   const transcript = { schema: 'prism_review.v1', gateVersion: llmGateVersion, model, promptVersion, exchanges };
   const reference = await blobs.put(Buffer.from(JSON.stringify(transcript)));

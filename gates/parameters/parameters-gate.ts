@@ -1,7 +1,7 @@
 import { aboutTokens } from '../../domain/about-tokens.ts';
 import { type BundleFile, canonicalBundle, codeHash } from '../../domain/bundle.ts';
 import type { ActivePolicy, Policy } from '../../domain/policy/policy.ts';
-import type { BlobReference, Blobs } from '../../domain/ports/blobs.ts';
+import type { BlobReference, BlobSink } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
 import type { Instantiate, Instantiated } from '../../domain/ports/instantiator.ts';
 import type { GateResult } from '../../domain/submission/commands.ts';
@@ -15,7 +15,7 @@ import { type Throughput, throughputOf } from './throughput.ts';
 export type ParametersGateDeps = {
   readonly readBundle: BundleReader;
   readonly instantiate: Instantiate;
-  readonly blobs: Pick<Blobs, 'put'>;
+  readonly blobs: BlobSink;
   /** Aborted when the service stops. */
   readonly stopping: AbortSignal;
 };
@@ -84,7 +84,7 @@ async function askOnce(
 async function keep(
   { instantiated, throughput }: ModelLook,
   { instantiation, limits }: Policy,
-  blobs: Pick<Blobs, 'put'>,
+  blobs: BlobSink,
 ): Promise<BlobReference> {
   const facts = {
     schema: 'prism_parameters.v1',

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -94,6 +95,21 @@ describeServices('with a reviewer', (services) => {
     expect(await typesOf(id))
       .to.include('GateDeferred')
       .and.not.include('SubmissionHeld');
+  });
+
+  it('answers HTTP while its gates stand still, and goes on from there', async () => {
+    const keyFile = join(folder, 'key');
+    await rename(keyFile, `${keyFile}.kept`);
+    execFileSync('mkfifo', [keyFile]);
+    const id = await submit(12);
+    // Opens once the review reads its key, in a system call that ends when this end is closed.
+    const pipe = await open(keyFile, 'w');
+    expect(await service.client.get('/health', z.looseObject({ status: z.string() }))).to.include({ status: 'ok' });
+    expect(await standing(service.client, id)).to.include({ status: 'pending' });
+    await rename(`${keyFile}.kept`, keyFile);
+    await pipe.writeFile(key);
+    await pipe.close();
+    expect(await settled(service.client, id)).to.include({ status: 'completed' });
   });
 
   it('has put its key nowhere', async () => {

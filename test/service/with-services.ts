@@ -59,7 +59,7 @@ export async function ofInstance(engine: ContainerEngine, instance: string) {
   return { containers: await engine.listContainers(label), volumes: await engine.listVolumes(label) };
 }
 
-/** As main.ts derives it; the kill suite shows that containers really carry it. */
+/** As `openCore` derives it; the kill suite shows that containers really carry it. */
 async function instanceOf(dataDir: string, executor: string): Promise<string> {
   const storage = await openStorage({ dataDir, readOnly: true });
   try {

@@ -92,8 +92,7 @@ export function court(inspector: Inspector) {
     async sketch(id: string) {
       const answer = await ask(id);
       if (answer.kind !== 'sketched') throw new Error(`${id} was ${answer.kind}`);
-      const shingles = await blobs.put(answer.sets);
-      await record(id, fact('SourceSketched', { ...answer.sketch, shingles, policyVersion: 1 }));
+      await record(id, fact('SourceSketched', { ...answer.sketch, policyVersion: 1 }));
       await project();
     },
     /** Sketches and compares. */

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { type ChatEndpoint, chatClient, NoAnswerError, retryTime } from '../../../gates/llm/chat-client.ts';
 import { toolName } from '../../../gates/llm/prompt.ts';
@@ -130,6 +131,15 @@ describe('The client of a chat endpoint', () => {
     expect(fault).to.be.instanceOf(NoAnswerError).and.include({ isPassing: false, isOutage: true });
     expect(server.seen).to.deep.equal([]);
   });
+
+  for (const unusable of [`${key}\n${key}`, `${key} # prod`, `${key}…`]) {
+    it(`has no answer by a key that no header can hold (${JSON.stringify(unusable.slice(key.length))}), and doesn't quote it`, async () => {
+      const fault = await faultOf(client({ readKey: () => unusable })(messages, never));
+      expect(fault).to.include({ name: 'NoAnswerError', isPassing: false, isOutage: true });
+      expect(inspect(fault)).not.to.contain(key);
+      expect(server.seen).to.have.length(0);
+    });
+  }
 
   it('says nothing in an error that the other side or the key could have put there', async () => {
     server.next(answerWith(401, {}, JSON.stringify({ error: { message: `Incorrect API key provided: ${key}` } })));

@@ -14,7 +14,7 @@ import { chatClient } from '../../../gates/llm/chat-client.ts';
 import { circuitBreaker } from '../../../gates/llm/circuit-breaker.ts';
 import { llmGate, llmGateVersion } from '../../../gates/llm/llm-gate.ts';
 import { promptVersion } from '../../../gates/llm/prompt.ts';
-import { meteredReviewer } from '../../../gates/llm/reviewer-metrics.ts';
+import { observedChat, reviewerMetrics } from '../../../gates/llm/reviewer-metrics.ts';
 import { memoryBlobs } from '../../../storage/memory-blobs.ts';
 import { memoryEventLog } from '../../../storage/memory-event-log.ts';
 import { contract, instant, receipt, resolveHold, withoutReruns } from '../../domain/submission-examples.ts';
@@ -44,7 +44,7 @@ describe('The LLM gate', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** The gate as main.ts builds it, over the loopback endpoint, in a process manager with the other gates passing. */
+  /** The gate as a service builds it, over the loopback endpoint, in a process manager with the other gates passing. */
   async function given(
     sources: Readonly<Record<string, string>> = honest,
     policy: PolicyDraft = reviewed,
@@ -57,17 +57,17 @@ describe('The LLM gate', () => {
     const blobs = memoryBlobs(stored);
     const registry = new Registry();
     const now = () => new Date(instant(clock.seconds));
-    const breaker = circuitBreaker(now);
+    const observe = reviewerMetrics(registry, now);
+    const breaker = circuitBreaker(now, (openUntil) => observe({ openUntil }));
     const { reviewer } = readConfig(
       isConfigured ? { PRISM_LLM_URL: server.baseUrl, PRISM_LLM_MODEL: 'a-model', PRISM_LLM_KEY_FILE: keyFile } : {},
     );
     const ask =
       reviewer === null
         ? null
-        : meteredReviewer(
+        : observedChat(
             chatClient({ ...reviewer, readKey: () => readReviewerKey(reviewer), timeoutMs: 10_000, clock: now }),
-            breaker,
-            registry,
+            observe,
           );
     const files: readonly BundleFile[] = Object.entries(sources).map(([path, source]) => ({
       path,

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { EventLog } from './domain/ports/event-log.ts';
-import { projections } from './projections/catalog.ts';
-import { ensureLive, staleProjections } from './projections/ensure-live.ts';
-import type { ProjectionDatabase } from './projections/projection-database.ts';
-import type { RebuildProgress } from './projections/rebuild.ts';
-import type { Verification } from './projections/verify.ts';
-import { type Poison, projectionVersions } from './projections/versions.ts';
-import type { StorageLocation } from './storage/open-storage.ts';
+import type { EventLog } from '../domain/ports/event-log.ts';
+import { projections } from '../projections/catalog.ts';
+import { ensureLive, staleProjections } from '../projections/ensure-live.ts';
+import type { ProjectionDatabase } from '../projections/projection-database.ts';
+import type { RebuildProgress } from '../projections/rebuild.ts';
+import type { Verification } from '../projections/verify.ts';
+import { type Poison, projectionVersions } from '../projections/versions.ts';
+import type { StorageLocation } from '../storage/open-storage.ts';
 
 /** Long work on read models, done in a thread with connections of its own, so that whoever asks for it stays responsive. */
 export type ProjectionTask = {

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { projections } from '../projections/catalog.ts';
+import { openProjectionDatabase } from '../projections/database.ts';
+import { ensureLive } from '../projections/ensure-live.ts';
+import { PoisonedRebuildError, type RebuildOptions, rebuild } from '../projections/rebuild.ts';
+import { verifyProjections } from '../projections/verify.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import type { ProjectionTask, TaskMessage, TaskResult } from './projection-tasks.ts';
-import { projections } from './projections/catalog.ts';
-import { openProjectionDatabase } from './projections/database.ts';
-import { ensureLive } from './projections/ensure-live.ts';
-import { PoisonedRebuildError, type RebuildOptions, rebuild } from './projections/rebuild.ts';
-import { verifyProjections } from './projections/verify.ts';
-import { openStorage } from './storage/open-storage.ts';
 
 /** The thread behind `projection-tasks.ts`: opens log and read models for itself, does one task, and ends. */
 const task: ProjectionTask = workerData;
