@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import {
   type Call,
+  type FunctionFacts,
   type Inspector,
   InspectorUnavailableError,
   type ModuleFacts,
@@ -30,6 +31,14 @@ const callSchema = siteSchema.extend({
   guards: z.array(z.string()),
 }) satisfies z.ZodType<Call>;
 
+const functionSchema = z.strictObject({
+  name: z.string(),
+  line: place,
+  lastLine: place,
+  calls: z.array(z.string()),
+  callers: z.array(z.strictObject({ name: z.string(), guards: z.array(z.string()) })),
+}) satisfies z.ZodType<FunctionFacts>;
+
 const moduleSchema = z.strictObject({
   path: z.string(),
   error: z.strictObject({ line: place, column: place, message: z.string() }).nullable(),
@@ -41,7 +50,7 @@ const moduleSchema = z.strictObject({
   uses: z.array(useSchema),
   calls: z.array(callSchema),
   exports: z.record(z.string(), z.array(z.string())),
-  functions: z.array(z.strictObject({ name: z.string(), line: place, calls: z.array(z.string()) })),
+  functions: z.array(functionSchema),
   literals: z.array(
     z.strictObject({
       kind: z.enum(['text', 'bytes', 'integer', 'collection']),

@@ -152,6 +152,7 @@ const replySchema = z.looseObject({
     .array(
       z.looseObject({
         finish_reason: z.string().nullish(),
+        error: z.unknown().optional(),
         message: z.looseObject({
           tool_calls: z
             .array(z.looseObject({ function: z.looseObject({ name: z.string(), arguments: z.string() }) }))
@@ -162,11 +163,16 @@ const replySchema = z.looseObject({
     .min(1),
 });
 
-/** A body that is no chat completion comes from something in between, or tells of a failure behind it: the model hasn't answered. */
+/**
+ * A body that is no chat completion comes from something in between, or tells of a failure behind it, as gateways do in a choice as well: the model
+ * hasn't answered.
+ */
 function parseReply(text: string): ChatReply {
   const parsed = replySchema.safeParse(parseJson(text));
   const choice = parsed.data?.choices[0];
   if (choice === undefined) throw new NoAnswerError('what answered was no chat completion', { isPassing: true });
+  if (choice.finish_reason === 'error' || (choice.error ?? null) !== null)
+    throw new NoAnswerError('the reviewer failed while it answered', { isPassing: true });
   const calls = choice.message.tool_calls ?? [];
   return { text, finishReason: choice.finish_reason ?? null, calls: calls.map((call) => call.function) };
 }

@@ -3,17 +3,21 @@ import { reviewRule } from './review-rules.ts';
 import type { ReviewedFile } from './reviewed-source.ts';
 
 /**
- * Text that nobody writes for Python or for people: instructions to whoever reviews. Few patterns, and narrow, since each of them rejects
- * without anybody being asked; what they miss is left to the reviewer, who can hold for it.
+ * Text that nobody writes for Python or for people: orders to whoever reviews. Few patterns, and narrow, since each of them rejects without anybody
+ * being asked: who approves or accepts must be told to, as what a comment says about gates and referees is no order. What they miss is left to the
+ * reviewer, who can hold for it.
  */
 const instructions: readonly RegExp[] = [
   /\b(?:ignore|disregard|forget|override) (?:\w+ ){0,3}(?:previous|prior|above|earlier|preceding|your) (?:\w+ ){0,2}(?:instructions|directives|guidelines|system prompt)\b/,
-  /\b(?:approve|accept) (?:this|the) (?:submission|bundle|review)\b/,
-  /\bmark (?:this|the) (?:submission|bundle|code|source) as (?:safe|clean|approved|honest)\b/,
-  /\byou are (?:now )?(?:an? |the )?(?:\w+ )?reviewer\b/,
-  /\breviewers? (?:must|should|shall|has to|have to|will) (?:\w+ ){0,2}(?:approve|accept|pass|allow|report no|find no)\b/,
-  /\bverdict ?[:=] ?approve\b/,
-  /\bsubmit prism review\b/,
+  /\b(?:please|you (?:must|should|shall|will|have to|need to|are to)) (?:(?:\w+ly|just|always|now|also|only) ){0,2}(?:approve (?:it|all|everything|this|the (?:submission|bundle|review|code|source))|accept (?:this|the) (?:submission|bundle)|mark (?:it|(?:this|the) \w+) as (?:safe|clean|approved|honest))\b/,
+  /(?:^|[.!?] |\binstructions,? (?:and |then )?)(?:approve (?:this|the) (?:submission|bundle|review)|accept this (?:submission|bundle))\b/,
+  /\byou are now (?:an? |the )?(?:\w+ )?reviewer\b/,
+  /\byou are (?:an? |the )?(?:lenient|permissive|generous|forgiving|friendly|helpful) reviewer\b/,
+  /\b(?:reviewers?|assistant|llm|language model) (?:must|should|shall|has to|have to) (?:\w+ ){0,2}approve (?:it|all|everything|this|the (?:submission|bundle|code|source)|without)\b/,
+  /\breviewers? (?:must|should|shall|has to|have to) (?:\w+ ){0,2}(?:(?:accept|allow) (?:it|(?:this|the) (?:submission|bundle))|pass this (?:submission|bundle)|(?:report|find) no (?:\w+ )?(?:violations?|problems?|findings?|issues?))\b/,
+  /\bverdict ?[:=] ?approve\b(?!,? (?:or )?(?:suspicious|reject)\b)/,
+  /\b(?:respond|reply|answer) (?:only |just )?(?:with|by) (?:an? |the |your )?(?:verdict (?:of )?)?approve\b(?!,? (?:or )?(?:suspicious|reject)\b)/,
+  /\b(?:call|invoke|use|run) (?:\w+ ){0,2}submit prism review\b/,
   /< (?:im start|start header id) > ?(?:system|assistant|user)\b/,
 ];
 

@@ -13,7 +13,7 @@ import { type BundleReview, reviewBundle } from './review-bundle.ts';
 import { type ReviewedFile, reviewedFiles } from './reviewed-source.ts';
 
 /** Changes whenever the gate may judge the same replies differently; recorded with every verdict. */
-export const llmGateVersion = 'llm/1';
+export const llmGateVersion = 'llm/2';
 
 /** Shorter than a claim on the work lasts: a review that outlived it might be paid for twice. */
 const reviewLimitMs = 540_000;

@@ -90,6 +90,25 @@ describe('The client of a chat endpoint', () => {
       answerWith(200, {}, '{"error":{"code":502,"message":"upstream"}}'),
       { isPassing: true, isOutage: true },
     ],
+    [
+      'a failure behind a gateway, told as the end of a completion',
+      completes({ finish_reason: 'error', message: { role: 'assistant', content: '' } }),
+      { isPassing: true, isOutage: true },
+    ],
+    [
+      'a failure behind a gateway, told beside half a call',
+      completes({
+        finish_reason: 'tool_calls',
+        error: { code: 502, message: 'upstream' },
+        message: { tool_calls: [{ function: { name: toolName, arguments: '{"reason": "it' } }] },
+      }),
+      { isPassing: true, isOutage: true },
+    ],
+    [
+      'a failure behind a gateway that leaves no message',
+      completes({ finish_reason: 'error', error: { code: 502 } }),
+      { isPassing: true, isOutage: true },
+    ],
     ['a completion without a choice', completes(), { isPassing: true, isOutage: true }],
   ];
   for (const [what, behaviour, expected] of noAnswers) {
@@ -151,7 +170,7 @@ describe('The client of a chat endpoint', () => {
   it('passes on how a completion ended, and what it calls, unjudged', async () => {
     server.next(
       calls('{"reason": "it is', 'length'),
-      completes({ finish_reason: 'stop', message: { content: 'Fine.' } }),
+      completes({ finish_reason: 'stop', error: null, message: { content: 'Fine.' } }),
     );
     const ask = client();
     expect(await ask(messages, never)).to.deep.include({ finishReason: 'length' });

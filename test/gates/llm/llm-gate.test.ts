@@ -18,7 +18,15 @@ import { observedChat, reviewerMetrics } from '../../../gates/llm/reviewer-metri
 import { memoryBlobs } from '../../../storage/memory-blobs.ts';
 import { memoryEventLog } from '../../../storage/memory-event-log.ts';
 import { contract, instant, receipt, resolveHold, withoutReruns } from '../../domain/submission-examples.ts';
-import { answerWith, approval, type ChatServer, calls, rejectionOf, startChat } from '../../doubles/chat/server.ts';
+import {
+  answerWith,
+  approval,
+  type ChatServer,
+  calls,
+  completes,
+  rejectionOf,
+  startChat,
+} from '../../doubles/chat/server.ts';
 import { type Clock, type Gates, prepare, startWorld, stream, typesIn, type World } from '../../machines/world.ts';
 import { fakeInspector } from '../fake-inspector.ts';
 
@@ -213,6 +221,7 @@ describe('The LLM gate', () => {
     ['a server error', answerWith(503)],
     ['a refused key', answerWith(401)],
     ['a page of something in between', answerWith(200, {}, '<html></html>')],
+    ['a failure told inside a completion', completes({ finish_reason: 'error', message: { content: null } })],
     ['a refusal of the content', answerWith(400)],
   ] as const;
   for (const [what, behaviour] of outages) {
