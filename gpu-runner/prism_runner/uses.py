@@ -7,12 +7,14 @@ import ast
 import hashlib
 import string
 from collections import defaultdict
+from operator import itemgetter
 from typing import TypedDict
 
 from prism_runner.folding import Folding
 from prism_runner.origins import ATTRIBUTE_CALLS, UNKNOWN, Origins
-from prism_runner.scopes import CallSite, Scope, mentioned_in
+from prism_runner.scopes import Scope, mentioned_by
 from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
 
 PLACES = 5  # of one name
 MOST_USES = 20_000  # different names, or calls, of a module
@@ -96,24 +98,25 @@ class Reading:
             if text is not None and text.isidentifier():
                 self._use(built, f"?.{text}" if _is_special(text) else f'"{text}"')
         listed = [use for places in self._places.values() for use in places]
-        return sorted(listed, key=lambda use: (use["line"], use["column"], use["name"], use["node"]))
+        return sorted(listed, key=itemgetter("line", "column", "name", "node"))
 
     def calls(self) -> list[Call]:
         """Every call of something known, in the order of the source."""
-        listed: dict[str, list[Call]] = defaultdict(list)
+        listed: dict[object, list[Call]] = defaultdict(list)
         for site in self.survey.calls:
-            names = sorted(name for name in self.origins.of(site.node.func) if isinstance(name, str))
-            for name in names:
+            for name in sorted(each for each in self.origins.of(site.node.func) if isinstance(each, str)):
                 if name == UNKNOWN:
                     continue
-                call = self._call(name, site)
-                same = listed[repr((name, call["arguments"], call["keywords"], call["guards"]))]
+                arguments = [self._argument(argument) for argument in site.node.args]
+                keywords = {each.arg or "**": self._argument(each.value) for each in site.node.keywords}
+                same = listed[name, *map(_key, arguments), *keywords, *map(_key, keywords.values()), site.guards]
                 if len(same) < PLACES:
-                    same.append(call)
+                    said = {"name": name, "arguments": arguments, "keywords": keywords, "guards": sorted(site.guards)}
+                    same.append({**said, **self._site(site.node)})
                 if len(listed) > MOST_USES:
                     raise TooMany
         every = [call for same in listed.values() for call in same]
-        return sorted(every, key=lambda call: (call["line"], call["column"], call["name"]))
+        return sorted(every, key=itemgetter("line", "column", "name"))
 
     def functions(self) -> list[FunctionFacts]:
         """The call graph: the module's functions in the order of the source, its own statements first."""
@@ -196,16 +199,6 @@ class Reading:
 
     # Calls
 
-    def _call(self, name: str, site: CallSite) -> Call:
-        node = site.node
-        return {
-            "name": name,
-            "arguments": [self._argument(argument) for argument in node.args],
-            "keywords": {each.arg or "**": self._argument(each.value) for each in node.keywords},
-            "guards": sorted(site.guards),
-            **self._site(node),
-        }
-
     def _argument(self, node: ast.expr) -> Argument:
         number = node.value if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) else None
         text = self.folding.text(node) if number is None else str(number)
@@ -213,12 +206,13 @@ class Reading:
 
     def _made_of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it are made of."""
-        if node not in self._made:
+        made = self._made.get(node)
+        if made is None:
             self._made[node] = NOTHING  # for a value that depends on itself
-            inside = [node] if isinstance(node, (ast.Name, ast.Constant)) else ast.walk(node)
-            named = [each for each in inside if isinstance(each, ast.Name)]
-            self._made[node] = mentioned_in(node).union(*(self._bound_to(name) for name in named))
-        return self._made[node]
+            nodes = nodes_in(node)
+            bound = [self._bound_to(each) for each in nodes if isinstance(each, ast.Name)]
+            made = self._made[node] = mentioned_by(nodes).union(*bound)
+        return made
 
     def _bound_to(self, name: ast.Name) -> frozenset[str]:
         at: Scope | None = self.survey.scope_of.get(name)
@@ -250,6 +244,10 @@ class Reading:
             "column": before + 1,
             "excerptHash": hashlib.sha256(excerpt).hexdigest(),
         }
+
+
+def _key(argument: Argument) -> tuple[str | None, ...]:
+    return (argument["text"], *argument["mentions"])
 
 
 def _is_special(name: str) -> bool:
