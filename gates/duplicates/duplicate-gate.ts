@@ -1,4 +1,4 @@
-import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
@@ -105,5 +105,11 @@ async function compare(
 }
 
 async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples: Examples): Promise<ComparedWork> {
-  return comparedWork(work, decodeWork(await buffer(await blobs.open(work.shingles))), examples);
+  return comparedWork(work, decodeWork(await bytesOf(await blobs.open(work.shingles))), examples);
+}
+
+async function bytesOf(content: Readable): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
