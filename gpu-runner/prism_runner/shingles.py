@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TypedDict
 
 from prism_runner.module_imports import is_own
-from prism_runner.origins import NOBODY, UNKNOWN, Origins
+from prism_runner.origins import UNKNOWN, Origin, Origins
 from prism_runner.survey import Survey
 
 RUN = 9  # words
@@ -98,8 +98,9 @@ class _Writer:
     own hash: all words are of one length then, and hashing a run is hashing a slice."""
 
     def __init__(self, survey: Survey, origins: Origins) -> None:
-        self.origins, self.expressions = origins, survey.scope_of
+        self.origins = origins
         self.codes: dict[str, bytes] = {}
+        self.leading: dict[frozenset[Origin], bytes | None] = {}
         self.foreign: set[ast.keyword] = set()  # arguments of what leads out of the module
         self.bound = {name for scope in survey.scopes for name in scope.bindings}
         self.attributes = {*survey.attribute_sources}
@@ -110,9 +111,9 @@ class _Writer:
         """Append the words of a node, and add the hashes of the statements in it."""
         kind, start = type(node), len(words)
         if kind is ast.Name or kind is ast.Attribute:
-            known = self._origin(node)
-            if known is not None:  # it leads out of the module, and stands as where it leads
-                words.append(OWN if is_own(known) else self._coded(f"={known}"))
+            leading = self._leading(node)
+            if leading is not None:  # out of the module: it stands as where it leads
+                words.append(leading)
                 return
         elif kind is ast.Call:
             self._mark_foreign(node)
@@ -122,21 +123,15 @@ class _Writer:
         words.append(code)
         for name in fields:
             value = getattr(node, name)
-            if value is None:
-                continue
-            below = type(value)
-            if below is list:
-                for each in value:
-                    if isinstance(each, ast.AST):
-                        self.write(each, words, statements)
-                    elif each is not None:
-                        words.append(self._word(node, each))
-            elif below not in KINDS:
-                words.append(self._word(node, value))
-            elif KINDS[below][1]:
-                self.write(value, words, statements)
-            else:
-                words.append(KINDS[below][0])
+            for each in value if type(value) is list else (value,):
+                below = type(each)
+                if below not in KINDS:
+                    if each is not None:
+                        words.append(self._word(kind, each, node))
+                elif KINDS[below][1]:
+                    self.write(each, words, statements)
+                elif below not in SKIPPED:
+                    words.append(KINDS[below][0])
         if is_statement and len(words) - start >= LEAST_NODES:
             statements.add(_shingle(b"".join([b"tree", *words[start:]])))
 
@@ -146,33 +141,32 @@ class _Writer:
             coded = self.codes[word] = _hash(word.encode("utf-8", "surrogatepass"))
         return coded
 
-    def _word(self, node: ast.AST, value: object) -> bytes:
+    def _word(self, kind: type, value: object, node: ast.AST) -> bytes:
         if not isinstance(value, str):
             return BYTES if isinstance(value, bytes) else self._coded(f"={value!r}")
-        if isinstance(node, ast.Constant):
+        if kind is ast.Constant:
             return TEXT
-        if isinstance(node, ast.Name):
+        if kind is ast.Name:
             own = value in self.bound
-        elif isinstance(node, ast.Attribute):
+        elif kind is ast.Attribute:
             own = value in self.attributes
-        elif isinstance(node, ast.keyword):  # of functions, and of dataclasses
+        elif kind is ast.keyword:  # of functions, and of dataclasses
             own = node not in self.foreign and (value in self.parameters or value in self.attributes)
         else:
             own = True
         return OWN if own else self._coded(f"={value}")
 
     def _mark_foreign(self, node: ast.Call) -> None:
-        if node.keywords:
-            known = self._origin(node.func)
-            if known is not None and not is_own(known):
-                self.foreign.update(node.keywords)
+        leading = self._leading(node.func) if node.keywords else None
+        if leading is not None and leading is not OWN:
+            self.foreign.update(node.keywords)
 
-    def _origin(self, node: ast.expr) -> str | None:
-        """The one place elsewhere that an expression leads to."""
-        if node not in self.expressions:
-            return None
+    def _leading(self, node: ast.expr) -> bytes | None:
+        """The word of the one place elsewhere that an expression leads to."""
         found = self.origins.of(node)
-        if found is NOBODY:
-            return None
-        known = [each for each in found if isinstance(each, str) and each != UNKNOWN]
-        return known[0] if len(known) == 1 else None
+        if found not in self.leading:
+            known = [each for each in found if isinstance(each, str) and each != UNKNOWN]
+            own = any(map(is_own, known))
+            word = (OWN if own else self._coded(f"={known[0]}")) if len(known) == 1 else None
+            self.leading[found] = word
+        return self.leading[found]

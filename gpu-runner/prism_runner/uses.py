@@ -21,6 +21,8 @@ MOST_USES = 20_000  # different names, or calls, of a module
 EXCERPT_BYTES = 4096
 NOTHING: frozenset[str] = frozenset()
 
+Located = ast.stmt | ast.expr | ast.pattern
+
 
 class Site(TypedDict):
     """Where something stands. Lines and columns count from 1, columns in characters."""
@@ -71,6 +73,7 @@ class Reading:
 
     def __init__(self, source: str, survey: Survey, folding: Folding, origins: Origins) -> None:
         self.survey, self.folding, self.origins = survey, folding, origins
+        self.is_ascii = source.isascii()
         unified = source.replace("\r\n", "\n").replace("\r", "\n")  # the three ends of line that Python knows
         self.lines = unified.encode("utf-8", "surrogatepass").split(b"\n")
         self._made: dict[ast.expr, frozenset[str]] = {}
@@ -134,7 +137,7 @@ class Reading:
 
     # Uses
 
-    def _use(self, node: ast.AST, name: str, called: bool = False) -> None:
+    def _use(self, node: Located, name: str, called: bool = False) -> None:
         places = self._places[name, type(node).__name__, called]
         if len(self._places) > MOST_USES:
             raise TooMany
@@ -155,12 +158,13 @@ class Reading:
         for origin in self.origins.of(node):
             if isinstance(origin, str) and origin != UNKNOWN:
                 self._use(node, origin, called)
-        chain: list[str] = []
-        at: ast.expr = node
+        chain: list[str] = [node.attr]
+        at = node.value
         while isinstance(at, ast.Attribute):
             chain.append(at.attr)
             at = at.value
-        if UNKNOWN in self.origins.of(at) or not all(isinstance(each, str) for each in self.origins.of(at)):
+        objects = self.origins.of(at)
+        if UNKNOWN in objects or not all(isinstance(each, str) for each in objects):
             self._use(node, ".".join([UNKNOWN, *reversed(chain)]), called)
 
     def _special_names(self) -> None:
@@ -207,6 +211,8 @@ class Reading:
     def _made_of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it are made of."""
         made = self._made.get(node)
+        if isinstance(node, ast.Constant):
+            return mentioned_by([node])
         if made is None:
             self._made[node] = NOTHING  # for a value that depends on itself
             nodes = nodes_in(node)
@@ -225,19 +231,19 @@ class Reading:
         made = [self._made_of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
         return frozenset.intersection(*made)
 
-    def _site(self, node: ast.AST) -> Site:
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-        last, end = getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column
+    def _site(self, node: Located) -> Site:
+        line, column = node.lineno, node.col_offset
+        last, end = node.end_lineno or line, node.end_col_offset or column
         text = self.lines[line - 1] if line <= len(self.lines) else b""
         if last == line:
-            excerpt = text[column:end][:EXCERPT_BYTES]
+            excerpt = text[column : min(end, column + EXCERPT_BYTES)]
         else:
             covered = self.lines[line - 1 : min(last, line + EXCERPT_BYTES)]
             if covered:
                 covered[-1] = covered[-1][:end] if last <= line + EXCERPT_BYTES else covered[-1]
                 covered[0] = covered[0][column:]
             excerpt = b"\n".join(covered)[:EXCERPT_BYTES]
-        before = column if text.isascii() else len(text[:column].decode("utf-8", "replace"))
+        before = column if self.is_ascii else len(text[:column].decode("utf-8", "replace"))
         return {
             "node": type(node).__name__,
             "line": line,
