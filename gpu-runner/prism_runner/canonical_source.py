@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 # What binds more tightly has the larger number; a node in a place that wants more than it has stands in parentheses.
-NAMED, TUPLE, YIELD, TEST, OR, AND, NOT, COMPARE, OR_BITS, XOR_BITS, AND_BITS, SHIFT, SUM, TERM, FACTOR, POWER = range(16)
-AWAIT, ATOM = 16, 17
+NAMED, TUPLE, YIELD, TEST, OR, AND, NOT, COMPARE = range(8)
+OR_BITS, XOR_BITS, AND_BITS, SHIFT, SUM, TERM, FACTOR, POWER, AWAIT, ATOM = range(8, 18)
 
 BINARY: dict[type[ast.operator], tuple[str, int]] = {
     **{ast.Add: (" + ", SUM), ast.Sub: (" - ", SUM), ast.Mult: (" * ", TERM), ast.MatMult: (" @ ", TERM)},

@@ -108,9 +108,7 @@ class Folding:
         ends = [None if part is None else self._fold(part, given, depth + 1) for part in parts]
         return whole[slice(*(None if end is None else _number(end) for end in ends))]
 
-    def _comprehension(
-        self, node: ast.ListComp | ast.GeneratorExp, given: Mapping[str, Value], depth: int
-    ) -> Value:
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp, given: Mapping[str, Value], depth: int) -> Value:
         if len(node.generators) != 1 or node.generators[0].ifs:
             raise NotConstant
         target = node.generators[0].target

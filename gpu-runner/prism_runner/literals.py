@@ -13,7 +13,6 @@ LEAST_ELEMENTS = 64
 MOST_LITERALS = 50  # the largest are listed
 
 Kind = Literal["text", "bytes", "integer", "collection"]
-KINDS: dict[type, Kind] = {str: "text", bytes: "bytes", int: "integer", bool: "integer"}
 
 
 class LiteralFacts(TypedDict):
@@ -31,28 +30,21 @@ def large_literals(survey: Survey) -> list[LiteralFacts]:
     found: list[LiteralFacts] = []
     inside: set[ast.expr] = set()
     for node in survey.collections:
-        if len(node.elts) >= LEAST_ELEMENTS and all(isinstance(each, (ast.Constant, ast.UnaryOp)) for each in node.elts):
+        if len(node.elts) >= LEAST_ELEMENTS and all(type(each) in (ast.Constant, ast.UnaryOp) for each in node.elts):
             inside.update(nodes_in(node))
             found.append(_facts(node, "collection", ",".join(ast.unparse(each) for each in node.elts).encode()))
     for constant in survey.constants:
-        value, kind = constant.value, KINDS.get(type(constant.value))
-        if kind is not None and constant not in inside and _size(value) >= LEAST_BYTES:
-            found.append(_facts(constant, kind, _bytes_of(value)))
+        match constant.value:
+            case _ if constant in inside:
+                continue
+            case str() as text if 4 * len(text) >= LEAST_BYTES:
+                found.append(_facts(constant, "text", text.encode("utf-8", "surrogatepass")))
+            case bytes() as raw:
+                found.append(_facts(constant, "bytes", raw))
+            case int() as number:
+                found.append(_facts(constant, "integer", number.to_bytes(number.bit_length() // 8 + 1, "big")))
     large = [each for each in found if each["bytes"] >= LEAST_BYTES]
     return sorted(large, key=lambda each: (-each["bytes"], each["line"], each["column"]))[:MOST_LITERALS]
-
-
-def _size(value: str | bytes | int) -> int:
-    """Bytes that it may have, at least as many as it has."""
-    if isinstance(value, str):
-        return 4 * len(value)
-    return len(value) if isinstance(value, bytes) else value.bit_length() // 8 + 1
-
-
-def _bytes_of(value: str | bytes | int) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    return value if isinstance(value, bytes) else value.to_bytes(value.bit_length() // 8 + 1, "big")
 
 
 def _facts(node: ast.expr, kind: Kind, raw: bytes) -> LiteralFacts:

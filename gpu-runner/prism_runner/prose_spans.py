@@ -17,8 +17,10 @@ Span = tuple[int, int]  # from, to (exclusive), in bytes
 
 
 def prose_spans(bare: list[ast.Expr], source: bytes) -> list[Span]:
-    """Spans in order, without overlaps. `bare` are the source's expressions that stand for themselves; comments are left
-    out where the tokenizer objects."""
+    """Spans in order, without overlaps. `bare`: what in the source stands for itself.
+
+    Comments are left out where the tokenizer objects.
+    """
     strings = [each.value for each in bare if is_text(each.value)]
     if not strings and b"#" not in source:
         return []

@@ -23,7 +23,7 @@ LEAST_NODES = 6  # of a statement that is hashed as a whole
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
-SKIPPED = {ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal}
+SKIPPED = {ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal, type(None)}
 
 
 class DefinitionFacts(TypedDict):
@@ -90,7 +90,7 @@ def _kinds() -> Iterator[tuple[type, tuple[bytes, list[str], bool]]]:
 
 # The word of each class of nodes, the fields that count, and whether it is a statement's; a class's body is written by
 # itself.
-KINDS = dict(_kinds())
+KINDS: dict[type, tuple[bytes, list[str], bool]] = {**dict(_kinds()), type(None): (b"", [], False)}
 
 
 class _Writer:
@@ -110,28 +110,26 @@ class _Writer:
     def write(self, node: ast.AST, words: list[bytes], statements: set[str]) -> None:
         """Append the words of a node, and add the hashes of the statements in it."""
         kind, start = type(node), len(words)
-        if kind is ast.Name or kind is ast.Attribute:
-            leading = self._leading(node)
-            if leading is not None:  # out of the module: it stands as where it leads
-                words.append(leading)
-                return
-        elif kind is ast.Call:
-            self._mark_foreign(node)
-        elif kind in SKIPPED:
+        if kind in SKIPPED:
             return
+        leading = self._leading(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        if leading is not None:  # out of the module: it stands as where it leads
+            words.append(leading)
+            return
+        if isinstance(node, ast.Call):
+            self._mark_foreign(node)
         code, fields, is_statement = KINDS[kind]
         words.append(code)
         for name in fields:
             value = getattr(node, name)
             for each in value if type(value) is list else (value,):
-                below = type(each)
-                if below not in KINDS:
-                    if each is not None:
-                        words.append(self._word(kind, each, node))
-                elif KINDS[below][1]:
+                below = KINDS.get(type(each))
+                if below is None:
+                    words.append(self._word(kind, each, node))
+                elif below[1]:
                     self.write(each, words, statements)
-                elif below not in SKIPPED:
-                    words.append(KINDS[below][0])
+                elif type(each) not in SKIPPED:
+                    words.append(below[0])
         if is_statement and len(words) - start >= LEAST_NODES:
             statements.add(_shingle(b"".join([b"tree", *words[start:]])))
 

@@ -136,9 +136,7 @@ class Survey:
         self._body(node.body, inner, guards, True)
         self._bind(scope, node.name, Binding(node, _end(node) if certain else None))
 
-    def _import(
-        self, node: ast.Import | ast.ImportFrom, scope: Scope, _: frozenset[str], certain: bool
-    ) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, _: frozenset[str], certain: bool) -> None:
         for alias in node.names:
             origin = import_origin(node, alias.name, self.path, self.paths)
             self.imports.append((node, origin))

@@ -19,7 +19,7 @@ CHILDREN |= {ast.Constant: (), ast.Global: (), ast.Nonlocal: (), ast.MatchSingle
 
 
 def nodes_in(tree: ast.AST) -> list[Any]:
-    """The node and every node below it, breadth first, without contexts and operators; None stands where one is left out."""
+    """The node and every node below it, breadth first, but for contexts and operators; None where one is left out."""
     found: list[Any] = [tree]
     for node in found:
         for name in CHILDREN[node.__class__]:

@@ -47,13 +47,18 @@ class Argument(TypedDict):
     mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; `..` where a text has that
 
 
-class Call(Site):
-    """A call of something known."""
+class Given(TypedDict):
+    """What a call is given."""
 
-    name: str
     arguments: list[Argument]
     keywords: dict[str, Argument]
     guards: list[str]  # what the conditions around it mention
+
+
+class Call(Site, Given):
+    """A call of something known."""
+
+    name: str
 
 
 class FunctionFacts(TypedDict):
@@ -114,8 +119,8 @@ class Reading:
                 keywords = {each.arg or "**": self._argument(each.value) for each in site.node.keywords}
                 same = listed[name, *map(_key, arguments), *keywords, *map(_key, keywords.values()), site.guards]
                 if len(same) < PLACES:
-                    said = {"name": name, "arguments": arguments, "keywords": keywords, "guards": sorted(site.guards)}
-                    same.append({**said, **self._site(site.node)})
+                    given: Given = {"arguments": arguments, "keywords": keywords, "guards": sorted(site.guards)}
+                    same.append({"name": name, **given, **self._site(site.node)})
                 if len(listed) > MOST_USES:
                     raise TooMany
         every = [call for same in listed.values() for call in same]
