@@ -10,7 +10,7 @@ import warnings
 from typing import BinaryIO
 
 from prism_runner.fields import FieldError, Fields, parse_object
-from prism_runner.inspect_module import unparsed
+from prism_runner.inspect_module import to_json, unparsed
 from prism_runner.inspector_request import LONGEST_LINE, read_files
 from prism_runner.parsing_child import ParsingChild
 
@@ -49,7 +49,7 @@ def answer(line: bytes, children: list[ParsingChild]) -> bytes:
     for at, (path, source) in enumerate(sources.items()):
         facts = children[at % CHILDREN].facts(line, at, deadline, min(left, LONGEST_ANSWER))
         if facts is None:
-            facts = json.dumps(unparsed(path, source, "the parser gave up: too deep, too large or too slow")).encode()
+            facts = to_json(unparsed(path, source, "the parser gave up: too deep, too large or too slow"))
         modules.append(facts)
         left = max(0, left - len(facts))
     return b'{"id": %s, "modules": [%s]}' % (json.dumps(request.get("id")).encode(), b", ".join(modules))

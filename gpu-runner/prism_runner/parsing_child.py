@@ -6,7 +6,6 @@ is sent a request as a whole, and reads the next module while its parent takes t
 """
 
 import gc
-import json
 import os
 import resource
 import select
@@ -16,7 +15,7 @@ import time
 from typing import BinaryIO, NoReturn
 
 from prism_runner.fields import parse_object
-from prism_runner.inspect_module import inspect_source
+from prism_runner.inspect_module import inspect_source, to_json
 from prism_runner.inspector_request import read_files
 
 CPU_SECONDS = 5  # a module
@@ -25,8 +24,6 @@ GROWN_KIB = 160 << 10  # of resident memory at its peak
 STACK_BYTES = 64 << 20
 RECURSION_LIMIT = 10_000  # frames of the parser's own recursion; the stack is sized for it
 NUMBER_BYTES = 4
-
-encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class ParsingChild:
@@ -136,7 +133,7 @@ def answer_from(request: bytes, first: int, step: int, answers: BinaryIO) -> Non
     paths = frozenset(sources)
     for path in [*sources][first::step]:
         allow_cpu()
-        facts = encode(inspect_source(path, sources[path], paths)).encode()
+        facts = to_json(inspect_source(path, sources[path], paths))
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > GROWN_KIB
         answers.write(len(facts).to_bytes(NUMBER_BYTES, "big") + bytes([grown]) + facts)
         answers.flush()
