@@ -22,6 +22,7 @@ PLAIN_BRACES = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\d{0,2}\})*", re.DOTALL)
 TEXT_METHODS = {"lower", "upper", "strip", "lstrip", "rstrip", "title", "swapcase", "casefold", "capitalize"}
 TEXT_METHODS |= {"replace", "removeprefix", "removesuffix", "split", "encode"}
 METHODS = TEXT_METHODS | {"join", "format", "decode", "fromhex"}
+OPERATORS = {ast.Add, ast.Sub, ast.Mult, ast.Mod, ast.BitXor}
 FUNCTIONS = {"map", "chr", "ord", "str", "bytes", "bytearray", "list", "tuple", "reversed"}
 
 
@@ -153,6 +154,8 @@ def _may_fold(node: ast.expr) -> bool:
         return not node.keywords and (named or (isinstance(function, ast.Attribute) and function.attr in METHODS))
     if isinstance(node, ast.Constant):
         return node.value is None or isinstance(node.value, (str, bytes, int))
+    if isinstance(node, ast.BinOp):
+        return type(node.op) in OPERATORS
     return type(node) in FOLDED
 
 

@@ -37,14 +37,16 @@ def run(requests: BinaryIO, answers: BinaryIO) -> int:
 def answer(line: bytes, children: list[ParsingChild]) -> bytes:
     """The answer to one request, in one line."""
     request: Fields = {}
+    deadline = time.monotonic() + REQUEST_SECONDS
+    for at, child in enumerate(children):
+        child.ask(line, at, deadline)  # they read it while it is read here
     try:
         request = parse_object(line)
         sources = read_files(request)
     except (FieldError, ValueError) as error:
+        for child in children:
+            child.close()
         return json.dumps({"id": request.get("id"), "error": str(error)}).encode()
-    deadline = time.monotonic() + REQUEST_SECONDS
-    for at, child in zip(range(len(sources)), children, strict=False):
-        child.ask(line, at, deadline)
     modules, left = [], ANSWER_BYTES
     for at, (path, source) in enumerate(sources.items()):
         facts = children[at % CHILDREN].facts(line, at, deadline, min(left, LONGEST_ANSWER))

@@ -132,7 +132,10 @@ class Origins:
     # Expressions
 
     def _name(self, node: ast.Name) -> frozenset[Origin]:
-        scope, name, place = self.survey.scope_of[node], node.id, (node.lineno, node.col_offset)
+        scope, name = self.survey.scope_of[node], node.id
+        if scope.kind == "function" and name in scope.bindings and name not in scope.elsewhere:
+            return frozenset(self._names[scope, name]) or NOBODY
+        place = (node.lineno, node.col_offset)
         found: set[Origin] = set()
         at: Scope | None = self.survey.module if scope.elsewhere.get(name) == "global" else scope
         while at is not None:
