@@ -57,6 +57,9 @@ class Origins:
         """Where the value of an expression may come from."""
         found = self._memory.get(node)
         if found is None:
+            if type(node) is ast.Name:
+                found = self._memory[node] = self._name(node)
+                return found
             follow = FOLLOWED.get(type(node))
             if follow is None:
                 return NOBODY

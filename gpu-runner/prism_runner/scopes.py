@@ -8,7 +8,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from prism_runner.module_imports import is_own
 from prism_runner.trees import nodes_in
@@ -60,15 +60,16 @@ def mentioned_in(expression: ast.expr) -> frozenset[str]:
     return mentioned_by(nodes_in(expression))
 
 
-def mentioned_by(nodes: Iterable[object]) -> frozenset[str]:
+def mentioned_by(nodes: Iterable[Any]) -> frozenset[str]:
     """What nodes mention, by themselves."""
     found: set[str] = set()
     for node in nodes:
-        if isinstance(node, ast.Name):
+        kind = type(node)
+        if kind is ast.Name:
             found.add(node.id)
-        elif isinstance(node, ast.Attribute):
+        elif kind is ast.Attribute:
             found.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ".." in node.value:
+        elif kind is ast.Constant and isinstance(node.value, str) and ".." in node.value:
             found.add("..")
     return frozenset(found)
 

@@ -47,8 +47,10 @@ def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[s
             words: list[bytes] = []
             writer.write(unit, words, hashes)
             written = b"".join(words)
-            runs = {written[at : at + RUN_BYTES] for at in range(0, len(written) - RUN_BYTES + 1, WORD_BYTES)}
-            hashes.update(map(_shingle, runs))
+            for at in range(0, len(written) - RUN_BYTES + 1, WORD_BYTES):
+                hashed = EMPTY.copy()
+                hashed.update(written[at : at + RUN_BYTES])
+                hashes.add(hashed.hexdigest())
     listed = sorted(set[str]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
     place = {each: at for at, each in enumerate(listed)}
     return listed, [

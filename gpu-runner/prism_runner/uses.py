@@ -215,9 +215,9 @@ class Reading:
 
     def _made_of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it are made of."""
-        made = self._made.get(node)
         if isinstance(node, ast.Constant):
             return mentioned_by([node])
+        made = self._made.get(node)
         if made is None:
             self._made[node] = NOTHING  # for a value that depends on itself
             nodes = nodes_in(node)
