@@ -73,8 +73,7 @@ class ParsingChild:
         self._answers, answering = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            os.close(self._questions)
-            os.close(self._answers)
+            keep_only(asked, answering)
             be_the_child(asked, answering)
         os.close(asked)
         os.close(answering)
@@ -101,6 +100,14 @@ class ParsingChild:
                 break
             received += piece
         return bytes(received)
+
+
+def keep_only(*files: int) -> None:
+    """Close whatever else is open, the pipes of another child among it."""
+    start = 3  # behind input, output and errors
+    for end in [*sorted(files), resource.getrlimit(resource.RLIMIT_NOFILE)[0]]:
+        os.closerange(start, end)
+        start = end + 1
 
 
 def be_the_child(asked: int, answering: int) -> NoReturn:
