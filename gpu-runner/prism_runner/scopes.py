@@ -38,13 +38,17 @@ class Scope:
     bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
     elsewhere: dict[str, Literal["global", "nonlocal"]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    _settled: dict[str, Place | None] = field(default_factory=dict)  # from where on a name is surely bound
 
     def surely_binds(self, name: str, place: Place) -> bool:
-        """Whether the name has a value of this scope's when execution reaches `place`."""
+        """Whether the name has a value of this scope's when execution reaches `place`; asked once all is bound."""
         if self.kind == "function":
             return True
-        settled = [binding.settled for binding in self.bindings[name] if binding.settled is not None]
-        return name not in self.deleted and bool(settled) and min(settled) <= place
+        if name not in self._settled:
+            settled = [binding.settled for binding in self.bindings[name] if binding.settled is not None]
+            self._settled[name] = min(settled, default=None)
+        first = self._settled[name]
+        return name not in self.deleted and first is not None and first <= place
 
 
 class CallSite(NamedTuple):
