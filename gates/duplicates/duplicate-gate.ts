@@ -108,8 +108,15 @@ async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples:
   return comparedWork(work, decodeWork(await bytesOf(await blobs.open(work.shingles))), examples);
 }
 
-async function bytesOf(content: Readable): Promise<Buffer> {
+/** By events: an iterator over a stream costs more than the few kilobytes that a work has. */
+function bytesOf(content: Readable): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return new Promise((resolve, reject) => {
+    content.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+    content.once('end', () => resolve(Buffer.concat(chunks)));
+    content.once('error', reject);
+    content.once('close', () => {
+      if (!content.readableEnded) reject(new Error('the stream of a blob was closed before its end'));
+    });
+  });
 }
