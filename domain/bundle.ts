@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** One file of a bundle; `path` is relative, with `/`, and has passed intake's rules. */
 export type BundleFile = { readonly path: string; readonly bytes: Uint8Array };
@@ -18,5 +18,5 @@ export function canonicalBundle(files: readonly BundleFile[]): Uint8Array {
 
 /** `code_hash`: lower-case hex SHA-256 of the canonical form. */
 export function codeHash(files: readonly BundleFile[]): string {
-  return createHash('sha256').update(canonicalBundle(files)).digest('hex');
+  return hash('sha256', canonicalBundle(files));
 }

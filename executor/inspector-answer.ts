@@ -39,6 +39,15 @@ const functionSchema = z.strictObject({
   callers: z.array(z.strictObject({ name: z.string(), guards: z.array(z.string()) })),
 }) satisfies z.ZodType<FunctionFacts>;
 
+// Hundreds of values a module: they are checked together, since a schema for each of them takes longer than all that is done with them.
+const shinglesSchema = z
+  .string()
+  .regex(/^(?:[0-9a-f]{16})*$/)
+  .transform((digits) => digits.match(/.{16}/g) ?? []);
+const placesSchema = z
+  .array(z.number())
+  .refine((places) => places.every((each) => Number.isSafeInteger(each) && each >= 0));
+
 const moduleSchema = z.strictObject({
   path: z.string(),
   error: z.strictObject({ line: place, column: place, message: z.string() }).nullable(),
@@ -61,8 +70,8 @@ const moduleSchema = z.strictObject({
     }),
   ),
   prose: z.array(z.tuple([place, place])),
-  shingles: z.array(z.string().regex(/^[0-9a-f]{16}$/)),
-  definitions: z.array(z.strictObject({ name: z.string(), shingles: z.array(place) })),
+  shingles: shinglesSchema,
+  definitions: z.array(z.strictObject({ name: z.string(), shingles: placesSchema })),
 }) satisfies z.ZodType<ModuleFacts>;
 
 const answerSchema = z.union([

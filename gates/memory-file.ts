@@ -14,11 +14,11 @@ let lastDescriptor = 0;
 /** The part of `node:fs` that the library reads archives through. A closed descriptor reads as an empty file. */
 const memoryFiles = {
   fstat(descriptor: number, done: (error: Error | null, stat: { size: number }) => void): void {
-    setImmediate(() => done(null, { size: files.get(descriptor)?.length ?? 0 }));
+    queueMicrotask(() => done(null, { size: files.get(descriptor)?.length ?? 0 }));
   },
-  // setImmediate, so that a large archive gives way to other work between its chunks.
+  // Only directories are read like this, which are short: nothing has to give way to other work.
   read(descriptor: number, into: Buffer, offset: number, length: number, position: number, done: Done): void {
-    setImmediate(() => {
+    queueMicrotask(() => {
       const from = Math.max(0, position);
       const source = files.get(descriptor)?.subarray(from, from + length) ?? Buffer.alloc(0);
       done(null, source.copy(into, offset), into);

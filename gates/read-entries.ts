@@ -1,7 +1,8 @@
-import { crc32 } from 'node:zlib';
+import { promisify } from 'node:util';
+import { crc32, inflateRaw } from 'node:zlib';
 import StreamZip from 'node-stream-zip';
 import { withMemoryFile } from './memory-file.ts';
-import type { ZipEntry } from './zip-entry.ts';
+import type { LocatedEntry } from './zip-entry.ts';
 import { type Refusal, refuse } from './zip-rules.ts';
 
 export type Contents = {
@@ -9,13 +10,15 @@ export type Contents = {
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
 };
 
+const inflate = promisify(inflateRaw);
+
 /**
- * Inflates the files among `entries` through node-stream-zip. Bytes are counted as they come: an entry stops at the size
- * its header states and all of them together at `limitBytes`, so that a bomb costs one chunk more than it may.
+ * Inflates the files among `entries`, once node-stream-zip has read the same directory. Bytes are counted as they come: an
+ * entry stops at the size its header states and all of them together at `limitBytes`, so that a bomb costs one chunk more than it may.
  */
 export function readEntries(
   archive: Buffer,
-  entries: readonly ZipEntry[],
+  entries: readonly LocatedEntry[],
   limitBytes: number,
 ): Promise<Contents | Refusal> {
   return withMemoryFile(archive, async (descriptor) => {
@@ -26,10 +29,9 @@ export function readEntries(
     }
     const files: { path: string; bytes: Uint8Array }[] = [];
     let left = limitBytes;
-    for (const [index, entry] of entries.entries()) {
-      const listed = opened.listing[index];
-      if (entry.folder || listed === undefined) continue;
-      const content = await readContent(opened.zip, listed, entry, left);
+    for (const entry of entries) {
+      if (entry.folder) continue;
+      const content = await readContent(archive, entry, left);
       if (content.kind === 'refused') return content;
       left -= content.bytes.length;
       files.push({ path: entry.name, bytes: content.bytes });
@@ -39,7 +41,7 @@ export function readEntries(
 }
 
 type Listing = readonly StreamZip.ZipEntry[];
-type Opened = { readonly kind: 'opened'; readonly zip: StreamZip; readonly listing: Listing };
+type Opened = { readonly kind: 'opened'; readonly listing: Listing };
 
 function openArchive(descriptor: number): Promise<Opened | Refusal> {
   return new Promise((resolve) => {
@@ -47,13 +49,13 @@ function openArchive(descriptor: number): Promise<Opened | Refusal> {
     // One read covers every directory that the structure check lets through.
     const zip = new StreamZip({ fd: descriptor, storeEntries: false, chunkSize: 131_072 });
     zip.on('entry', (entry) => listing.push(entry));
-    zip.on('ready', () => resolve({ kind: 'opened', zip, listing }));
+    zip.on('ready', () => resolve({ kind: 'opened', listing }));
     // Nothing here touches a disk: the library can only fail for what the archive says.
     zip.on('error', (error: unknown) => resolve(refuse('prism:zip-structure', null, messageOf(error))));
   });
 }
 
-function sameListing(listing: Listing, entries: readonly ZipEntry[]): boolean {
+function sameListing(listing: Listing, entries: readonly LocatedEntry[]): boolean {
   return (
     listing.length === entries.length &&
     entries.every((entry, index) => {
@@ -73,52 +75,32 @@ function sameListing(listing: Listing, entries: readonly ZipEntry[]): boolean {
 
 type Content = { readonly kind: 'content'; readonly bytes: Buffer };
 
-async function readContent(
-  zip: StreamZip,
-  listed: StreamZip.ZipEntry,
-  entry: ZipEntry,
-  left: number,
-): Promise<Content | Refusal> {
-  const chunks: Buffer[] = [];
-  let count = 0;
+async function readContent(archive: Buffer, entry: LocatedEntry, left: number): Promise<Content | Refusal> {
+  const stored = archive.subarray(entry.contentFrom, entry.contentFrom + entry.compressedBytes);
+  if (entry.contentBytes > left) return refuse('prism:zip-too-much-content', entry.name);
   try {
-    for await (const chunk of await openContent(zip, listed)) {
-      const bytes = Buffer.from(chunk);
-      count += bytes.length;
-      if (count > left) return refuse('prism:zip-too-much-content', entry.name);
-      if (count > entry.contentBytes)
-        return refuse('prism:zip-content-mismatch', entry.name, 'It holds more than its header says.');
-      chunks.push(bytes);
-    }
+    // A limit of 0 would be none.
+    const most = { maxOutputLength: Math.max(1, entry.contentBytes) };
+    const content = entry.method === 0 ? Buffer.from(stored) : await inflate(stored, most);
+    if (content.length === entry.contentBytes && crc32(content) === entry.crc)
+      return { kind: 'content', bytes: content };
+    return refuse('prism:zip-content-mismatch', entry.name, mismatch(content.length - entry.contentBytes));
   } catch (error) {
     return refusalOf(error, entry);
   }
-  const content = Buffer.concat(chunks, count);
-  // The library checks neither a short entry nor the checksum of one with a data descriptor.
-  if (count !== entry.contentBytes)
-    return refuse('prism:zip-content-mismatch', entry.name, 'It holds less than its header says.');
-  if (crc32(content) !== entry.crc) return refuse('prism:zip-content-mismatch', entry.name, 'The checksum is wrong.');
-  return { kind: 'content', bytes: content };
 }
 
-function openContent(zip: StreamZip, listed: StreamZip.ZipEntry): Promise<NodeJS.ReadableStream> {
-  return new Promise((resolve, reject) => {
-    zip.stream(listed, (error: unknown, stream) => {
-      if (stream === undefined) return reject(error);
-      // The library's inflater may report damage after we have stopped reading; without a listener that ends the process.
-      stream.on('error', () => undefined);
-      resolve(stream);
-    });
-  });
+function mismatch(surplus: number): string {
+  if (surplus === 0) return 'The checksum is wrong.';
+  return `It holds ${surplus > 0 ? 'more' : 'less'} than its header says.`;
 }
 
 /** Damage in the archive is a refusal; what is left (memory, a bug) is our fault and goes on up. */
-function refusalOf(error: unknown, entry: ZipEntry): Refusal {
-  const message = messageOf(error);
-  if (message === 'Invalid CRC' || message === 'Invalid size') {
-    return refuse('prism:zip-content-mismatch', entry.name, 'Counted while inflating.');
-  }
+function refusalOf(error: unknown, entry: LocatedEntry): Refusal {
   const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'ERR_BUFFER_TOO_LARGE') {
+    return refuse('prism:zip-content-mismatch', entry.name, mismatch(1));
+  }
   if (code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR' || code === 'Z_NEED_DICT') {
     return refuse('prism:zip-broken-content', entry.name);
   }

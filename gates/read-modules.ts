@@ -1,4 +1,5 @@
-import { type BundleFile, codeHash } from '../domain/bundle.ts';
+import { hash } from 'node:crypto';
+import type { BundleFile } from '../domain/bundle.ts';
 import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import { type Inspector, InspectorUnavailableError, type ModuleFacts } from '../domain/ports/inspector.ts';
 import { recentResults } from './recent-results.ts';
@@ -20,7 +21,20 @@ export async function readModules(files: readonly BundleFile[], inspector: Inspe
 export function rememberingInspector(inspector: Inspector & BundleMeter, bundles: number): Inspector & BundleMeter {
   const recent = recentResults<readonly ModuleFacts[]>(bundles);
   return {
-    inspect: (sources) => recent(codeHash(sources), () => inspector.inspect(sources)),
+    inspect: (sources) => recent(keyOf(sources), () => inspector.inspect(sources)),
     xzBytes: inspector.xzBytes,
   };
+}
+
+/** Of bytes that several gates hand on. */
+const digests = new WeakMap<Uint8Array, string>();
+
+function keyOf(sources: readonly BundleFile[]): string {
+  return JSON.stringify(sources.map(({ path, bytes }) => [path, digestOf(bytes)]));
+}
+
+function digestOf(bytes: Uint8Array): string {
+  const digest = digests.get(bytes) ?? hash('sha256', bytes);
+  digests.set(bytes, digest);
+  return digest;
 }

@@ -11,6 +11,9 @@ export type ZipEntry = {
   readonly offset: number;
 };
 
+/** An entry whose own header was read: `contentFrom` is where its content begins, compressed or not. */
+export type LocatedEntry = ZipEntry & { readonly contentFrom: number };
+
 const centralSignature = 0x02014b50;
 const localSignature = 0x04034b50;
 const descriptorSignature = 0x08074b50;
@@ -25,7 +28,7 @@ const aesMethod = 99;
 
 export type CheckedEntry = {
   readonly kind: 'entry';
-  readonly entry: ZipEntry;
+  readonly entry: LocatedEntry;
   /** Where the entry's content and its descriptor end. */
   readonly contentEnd: number;
   readonly nextHeader: number;
@@ -58,7 +61,12 @@ export function checkEntry(
   const content = checkLocal(archive, central, entry, directory.start);
   return content.kind === 'refused'
     ? content
-    : { kind: 'entry', entry, contentEnd: content.end, nextHeader: central.next };
+    : {
+        kind: 'entry',
+        entry: { ...entry, contentFrom: content.start },
+        contentEnd: content.end,
+        nextHeader: central.next,
+      };
 }
 
 type Central = ReturnType<typeof readCentral>;
@@ -129,7 +137,7 @@ function checkExtra(extra: Buffer, nameBytes: Buffer, name: string): Refusal | n
   return null;
 }
 
-type Content = { readonly kind: 'content'; readonly end: number };
+type Content = { readonly kind: 'content'; readonly start: number; readonly end: number };
 
 function checkLocal(archive: Buffer, central: Central, entry: ZipEntry, directoryStart: number): Content | Refusal {
   const at = central.offset;
@@ -156,7 +164,11 @@ function checkLocal(archive: Buffer, central: Central, entry: ZipEntry, director
   }
   const refusal = checkExtra(archive.subarray(nameEnd, contentStart), central.nameBytes, entry.name);
   if (refusal !== null) return refusal;
-  return described ? checkDescriptor(archive, contentEnd, central, entry) : { kind: 'content', end: contentEnd };
+  if (!described) return { kind: 'content', start: contentStart, end: contentEnd };
+  const descriptorEnd = endOfDescriptor(archive, contentEnd, central);
+  return descriptorEnd === null
+    ? refuse('prism:zip-header-mismatch', entry.name, 'Its data descriptor states another size or checksum.')
+    : { kind: 'content', start: contentStart, end: descriptorEnd };
 }
 
 /** A streaming writer leaves zeros here and states the numbers in a descriptor behind the content. */
@@ -169,12 +181,12 @@ function sizesAgree(archive: Buffer, at: number, central: Central, mayBeZero: bo
 }
 
 /** The descriptor's signature is optional (APPNOTE 4.3.9.3); its numbers must be the directory's. */
-function checkDescriptor(archive: Buffer, at: number, central: Central, entry: ZipEntry): Content | Refusal {
+function endOfDescriptor(archive: Buffer, at: number, central: Central): number | null {
   for (const signed of [true, false]) {
     const numbers = signed ? at + 4 : at;
     if (numbers + 12 > archive.length) continue;
     if (signed && archive.readUInt32LE(at) !== descriptorSignature) continue;
-    if (sizesAgree(archive, numbers, central, false)) return { kind: 'content', end: numbers + 12 };
+    if (sizesAgree(archive, numbers, central, false)) return numbers + 12;
   }
-  return refuse('prism:zip-header-mismatch', entry.name, 'Its data descriptor states another size or checksum.');
+  return null;
 }

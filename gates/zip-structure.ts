@@ -1,4 +1,4 @@
-import { checkEntry, type ZipEntry } from './zip-entry.ts';
+import { checkEntry, type LocatedEntry } from './zip-entry.ts';
 import { bundleLimits, type Refusal, refuse } from './zip-rules.ts';
 
 /*
@@ -12,7 +12,7 @@ import { bundleLimits, type Refusal, refuse } from './zip-rules.ts';
  * It does not: inflate, judge paths (zip-names.ts), or trust a size (read-entries.ts counts).
  */
 
-export type ZipStructure = { readonly kind: 'structure'; readonly entries: readonly ZipEntry[] };
+export type ZipStructure = { readonly kind: 'structure'; readonly entries: readonly LocatedEntry[] };
 
 const localSignature = 0x04034b50;
 const endSignature = 0x06054b50;
@@ -67,7 +67,7 @@ function walkDirectory(
   archive: Buffer,
   directory: { start: number; end: number; count: number },
 ): ZipStructure | Refusal {
-  const entries: ZipEntry[] = [];
+  const entries: LocatedEntry[] = [];
   const extents: { from: number; to: number; name: string }[] = [];
   let at = directory.start;
   for (let index = 0; index < directory.count; index++) {

@@ -114,6 +114,7 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
       architecture_fingerprint AS architectureFingerprint, training_fingerprint AS trainingFingerprint,
       behaviour, sketch_version AS sketchVersion, shingles`;
     const isWhole = 'kind IS NOT NULL AND sketch_version IS NOT NULL';
+    // A limit that is bound makes SQLite plan the query anew for every key.
     return {
       own: db.prepare<[string], IndexedWork & { readonly keys: string | null }>(
         `SELECT ${columns}, keys FROM ${name(works)} WHERE submission_id = ? AND ${isWhole}`,
@@ -122,14 +123,14 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
         `SELECT ${columns} FROM ${name(works)} WHERE received_position = ? AND ${isWhole}`,
       ),
       withKey: db
-        .prepare<[number, number], number>(
-          `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ?`,
+        .prepare<[number], number>(
+          `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ${worksOfKey}`,
         )
         .pluck(),
       behaving: db
-        .prepare<[string, number, number], number>(
+        .prepare<[string, number], number>(
           `SELECT received_position FROM ${name(works)} WHERE behaviour = ? AND received_position <> ? AND ${isWhole}
-           ORDER BY received_position LIMIT ?`,
+           ORDER BY received_position LIMIT ${worksOfBehaviour}`,
         )
         .pluck(),
     };
@@ -140,9 +141,9 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
-        const ranked = rank(parsedKeys(listed), (key) => withKey.all(key, worksOfKey), asking.receivedPosition);
+        const ranked = rank(parsedKeys(listed), (key) => withKey.all(key), asking.receivedPosition);
         const { behaviour, receivedPosition } = asking;
-        const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition, worksOfBehaviour);
+        const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition);
         const positions = new Set([...ranked.slice(0, limit), ...alike]);
         const others = [...positions].flatMap((position) => at.get(position) ?? []);
         return { asOfPosition, own: asking, others };

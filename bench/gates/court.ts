@@ -84,7 +84,7 @@ export async function benchCourt(folder: string, inspector: Inspector & BundleMe
     })();
   }
 
-  /** From an archive to the verdict of the last of the gates; resolves to it, with the sets that were compared. */
+  /** From an archive to the verdict of the last of the gates. */
   async function judge(id: string, archive: Uint8Array, blobs: Pick<Blobs, 'open'>) {
     const read = await readArchive(archive);
     if (read.kind === 'refused') throw new Error(read.detail);
@@ -110,12 +110,16 @@ export async function benchCourt(folder: string, inspector: Inspector & BundleMe
         event,
       ),
     )();
-    const verdict = await gate(livingAfter(state, event), policy);
-    db.transaction(() => happen(id, fact('SubmissionRejected', { reason: 'withdrawn', gate: null, message: '' })))();
-    return { verdict, work: decodeWork(Buffer.from(sets)) };
+    await gate(livingAfter(state, event), policy);
   }
 
-  return { store, judge, examples, close: () => db.close() };
+  /** Takes the work that was judged last out of the index again; it is what comes back. */
+  function forget(id: string): Work {
+    db.transaction(() => happen(id, fact('SubmissionRejected', { reason: 'withdrawn', gate: null, message: '' })))();
+    return decodeWork(Buffer.from(sets));
+  }
+
+  return { store, judge, forget, examples, close: () => db.close() };
 }
 
 function contractOf(number: number): ResolvedContract {

@@ -56,7 +56,9 @@ async function bare(folder: string, inspector: BenchInspector, rounds: number): 
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = -1; round < rounds; round += 1) {
     for (const [at, { archive, sources }] of bundles.entries()) {
-      const judged = await timed(() => court.judge(`${round} ${at}`, archive, noBlobs));
+      const id = `${round} ${at}`;
+      const judged = await timed(() => court.judge(id, archive, noBlobs));
+      court.forget(id);
       const parsed = await timed(() => parser.parse(sources));
       if (round < 0) continue; // warming up
       ours.push(judged);
@@ -79,8 +81,10 @@ async function growth(folder: string, inspector: BenchInspector, rounds: number,
   const bundles = benchBundles();
   const [small, large] = [await courtIn(folder, 'small', inspector), await courtIn(folder, 'large', inspector)];
   const works: Work[] = [];
-  for (const [at, { archive }] of bundles.entries())
-    works.push((await small.judge(`own ${at}`, archive, noBlobs)).work);
+  for (const [at, { archive }] of bundles.entries()) {
+    await small.judge(`own ${at}`, archive, noBlobs);
+    works.push(small.forget(`own ${at}`));
+  }
   const corpus = benchCorpus(works);
   small.store(corpus, 0, fewer);
   for (let from = 0; from < more; from += fewer) large.store(corpus, from, from + fewer);
@@ -91,6 +95,7 @@ async function growth(folder: string, inspector: BenchInspector, rounds: number,
       const id = `${round} ${at}`;
       const few = await timed(() => small.judge(id, archive, corpus.blobs));
       const many = await timed(() => large.judge(id, archive, corpus.blobs));
+      for (const court of [small, large]) court.forget(id);
       if (round < 0) continue;
       inSmall.push(few);
       inLarge.push(many);

@@ -1,4 +1,4 @@
-import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { BlobSink, Blobs } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
@@ -106,5 +106,18 @@ async function compare(
 }
 
 async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples: Examples): Promise<ComparedWork> {
-  return comparedWork(work, decodeWork(await buffer(await blobs.open(work.shingles))), examples);
+  return comparedWork(work, decodeWork(await bytesOf(await blobs.open(work.shingles))), examples);
+}
+
+/** By events: an iterator over a stream costs more than the few kilobytes that a work has. */
+function bytesOf(content: Readable): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  return new Promise((resolve, reject) => {
+    content.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+    content.once('end', () => resolve(Buffer.concat(chunks)));
+    content.once('error', reject);
+    content.once('close', () => {
+      if (!content.readableEnded) reject(new Error('the stream of a blob was closed before its end'));
+    });
+  });
 }

@@ -86,7 +86,8 @@ function partsOf({ canonicalSource, shingles, definitions }: ModuleFacts): reado
     defined.length === listed.length &&
     defined.every(({ name }, at) => name === listed[at]?.name);
   if (!isSplit) return [{ name: null, text: canonicalSource, values }];
-  const valuesAt = (places: readonly number[]) => places.flatMap((place) => values[place] ?? []);
+  const valuesAt = (places: readonly number[]) =>
+    places.map((place) => values[place]).filter((value) => value !== undefined);
   const others = statements.filter((text) => !definitionHead.test(text)).join('\n');
   return [
     { name: null, text: others, values: valuesAt(rest.shingles) },

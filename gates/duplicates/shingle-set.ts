@@ -12,8 +12,20 @@ export function shingleValue(hexadecimal: string): number {
   return Number.parseInt(hexadecimal.slice(0, 2 * valueBytes), 16);
 }
 
-export function shingleSet(values: Iterable<number>): ShingleSet {
-  return Float64Array.from(new Set(values)).sort().slice(0, mostValues);
+export function shingleSet(values: readonly number[]): ShingleSet {
+  return smallest(Float64Array.from(values));
+}
+
+/** The smallest of some values, ascending, each once. Sorts what it is given. */
+function smallest(values: Float64Array): ShingleSet {
+  values.sort();
+  let kept = 0;
+  for (const value of values) {
+    if (kept > 0 && value === values[kept - 1]) continue;
+    values[kept] = value;
+    kept += 1;
+  }
+  return values.slice(0, Math.min(kept, mostValues));
 }
 
 /** Both roles together. */
@@ -21,12 +33,18 @@ export function wholeOf({ architecture, training }: Work): ShingleSet {
   const both = new Float64Array(architecture.length + training.length);
   both.set(architecture);
   both.set(training, architecture.length);
-  both.sort();
-  return both.filter((value, at) => value !== both[at - 1]).slice(0, mostValues);
+  return smallest(both);
 }
 
 export function without(set: ShingleSet, removed: ReadonlySet<number>): ShingleSet {
-  return set.filter((value) => !removed.has(value));
+  const left = new Float64Array(set.length);
+  let kept = 0;
+  for (const value of set) {
+    if (removed.has(value)) continue;
+    left[kept] = value;
+    kept += 1;
+  }
+  return left.slice(0, kept);
 }
 
 /** Sizes of two sets and of what they have in common, over the values up to which both are known. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ResolvedContract } from '../../domain/submission/events.ts';
 import { type ShingleSet, shingleSet, type Work, without } from './shingle-set.ts';
 
@@ -52,7 +52,7 @@ function bandKeys(set: ShingleSet): readonly string[] {
 }
 
 function key(...parts: readonly (string | number)[]): string {
-  return createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 12);
+  return hash('sha256', parts.join(' ')).slice(0, 12);
 }
 
 /** The smallest value that each of `bands · rows` hash functions gives to a member of the set. */

@@ -3,13 +3,15 @@ import type { Call, ModuleFacts, Site } from '../../domain/ports/inspector.ts';
 import type { Finding } from '../../domain/submission/events.ts';
 import type { Modules } from '../role-files.ts';
 import { takenModuleNames } from './module-names.ts';
-import { matches, type PathRule } from './rule.ts';
+import { type PathRule, ruleFinder } from './rule.ts';
 import { otherRules, pathRules, staticRules } from './rules.ts';
 import { nameTracer } from './trace-names.ts';
 
 export type StaticPolicy = Policy['staticRules'];
 
 const byAttributeName = ['builtins.getattr', 'builtins.setattr', 'builtins.delattr'];
+
+const findRule = ruleFinder(staticRules);
 
 type Trace = (name: string) => readonly string[];
 
@@ -53,7 +55,7 @@ function reachedNames(module: ModuleFacts, trace: Trace, importRoots: readonly s
 }
 
 function ruleFor(name: string, node: string, called: boolean, importRoots: readonly string[]): string | null {
-  const rule = staticRules.find((each) => matches(each, name));
+  const rule = findRule(name);
   if (rule !== undefined) return rule.id;
   // Handed on as values they are called where nobody sees with what.
   if (!called && byAttributeName.includes(name)) return 'prism:no-dynamic-attribute';

@@ -27,15 +27,31 @@ export type PathRule = {
   readonly keyword: string;
 };
 
-/** Whether a name that was traced through the bundle's modules is one that the rule looks for. */
-export function matches(rule: StaticRule, name: string): boolean {
-  if (name.startsWith('"')) return rule.texts?.includes(name.slice(1, -1)) ?? false;
-  const [root = '', ...rest] = name.split('.');
-  return (
-    rest.some((part) => rule.attributes?.includes(part)) ||
-    (root !== '?' &&
-      (((name === root || root !== 'builtins') && (rule.roots?.includes(root) ?? false)) ||
-        rest.some((part) => rule.carried?.includes(part.replace(/^_/, ''))) ||
-        (rule.names?.some((named) => name === named || name.startsWith(`${named}.`)) ?? false)))
-  );
+/** Finds the first of the rules that looks for a name which was traced through the bundle's modules. */
+export function ruleFinder(rules: readonly StaticRule[]): (name: string) => StaticRule | undefined {
+  const listed = (list: 'roots' | 'names' | 'carried' | 'attributes' | 'texts') =>
+    new Map(rules.flatMap((rule, at) => (rule[list] ?? []).map((each) => [each, at] as const)).toReversed());
+  const [roots, names, carried] = [listed('roots'), listed('names'), listed('carried')];
+  const [attributes, texts] = [listed('attributes'), listed('texts')];
+
+  function* places(name: string): Iterable<number | undefined> {
+    if (name.startsWith('"')) return yield texts.get(name.slice(1, -1));
+    const [root = '', ...rest] = name.split('.');
+    for (const part of rest) yield attributes.get(part);
+    if (root === '?') return;
+    if (name === root || root !== 'builtins') yield roots.get(root);
+    let known = root;
+    yield names.get(known);
+    for (const part of rest) {
+      yield carried.get(part.replace(/^_/, ''));
+      known = `${known}.${part}`;
+      yield names.get(known);
+    }
+  }
+
+  return (name) => {
+    let first = rules.length;
+    for (const place of places(name)) first = Math.min(first, place ?? first);
+    return rules[first];
+  };
 }

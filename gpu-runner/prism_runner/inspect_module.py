@@ -7,23 +7,26 @@ what people and gates read must be what Python runs.
 import ast
 import hashlib
 import io
+import json
 import tokenize
 from typing import Literal, TypedDict
 
+from prism_runner.canonical_source import canonical_source
 from prism_runner.folding import Folding
 from prism_runner.literals import LiteralFacts, large_literals
 from prism_runner.module_imports import imported_paths
 from prism_runner.origins import Origins, TooTangled
-from prism_runner.prose_spans import Span, prose_spans
+from prism_runner.prose_spans import Span, is_text, prose_spans
 from prism_runner.shingles import DefinitionFacts, shingles
 from prism_runner.survey import Survey
 from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
+
+encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 Callable3 = Literal["yes", "no", "unknown"]
 
 COLLECTION = (ast.List, ast.Dict, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 NEVER_CALLABLE = (ast.Constant, ast.JoinedStr, *COLLECTION)
-DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 BLOCKS = (ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor, ast.While, ast.Match)
 
 
@@ -61,6 +64,11 @@ class ModuleFacts(TypedDict):
     shingles: list[str]
     definitions: list[DefinitionFacts]  # the module's other statements first
     prose: list[Span]  # comments and strings that stand for themselves
+
+
+def to_json(facts: ModuleFacts) -> bytes:
+    """A module's entry as the answer has it: the shingles one behind the other in one text, which is cheap to check."""
+    return encode({**facts, "shingles": "".join(facts["shingles"])}).encode()
 
 
 class UnreadableSource(Exception):
@@ -114,32 +122,29 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     """Facts of a module that can be parsed. Raises what `inspect_source` catches."""
     text = decoded(source)
     tree = ast.parse(text, filename=path)
-    nodes = all_nodes(tree)
-    prose = prose_spans(nodes, source)
     survey = Survey(tree, path, paths)
     folding = Folding(survey)
     origins = Origins(survey, folding)
     reading = Reading(text, survey, folding, origins)
-    literals = large_literals(nodes)
-    remove_docstrings(nodes)
-    canonical = ast.unparse(tree)
+    remove_docstrings(tree, survey)
+    canonical = canonical_source(tree)
     listed, definitions = shingles(tree, survey, origins)
     return {
         "path": path,
         "error": None,
         "symbols": list(top_level_symbols(tree.body).values()),
         "architectureName": architecture_name(tree),
-        "imports": imported_paths(nodes, path, paths),
+        "imports": imported_paths([node for node, _ in survey.imports], path, paths),
         "canonicalHash": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
         "canonicalSource": canonical.encode("utf-8", "replace").decode(),
         "uses": reading.uses(),
         "calls": reading.calls(),
         "exports": origins.exports(),
         "functions": reading.functions(),
-        "literals": literals,
+        "literals": large_literals(survey),
         "shingles": listed,
         "definitions": definitions,
-        "prose": prose,
+        "prose": prose_spans(survey.bare, source),
     }
 
 
@@ -238,28 +243,16 @@ def architecture_name(tree: ast.Module) -> str | None:
     return found
 
 
-def all_nodes(tree: ast.Module) -> list[ast.AST]:
-    """Every node but the contexts of names, breadth first: what several readings walk over, walked once."""
-    found: list[ast.AST] = [tree]
-    for node in found:
-        for name in type(node)._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                found += [each for each in value if isinstance(each, ast.AST)]
-            elif isinstance(value, ast.AST) and name != "ctx":
-                found.append(value)
-    return found
-
-
-def remove_docstrings(nodes: list[ast.AST]) -> None:
+def remove_docstrings(tree: ast.Module, survey: Survey) -> None:
     """Changes the tree: what is left is the canonical form, for the parser has left out comments and formatting."""
-    for node in nodes:
-        if isinstance(node, DOCUMENTED) and has_docstring(node.body):
-            node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
+    if has_docstring(tree.body):
+        tree.body = tree.body[1:]
+    for definition in survey.defined_as:
+        if not isinstance(definition, ast.Lambda) and has_docstring(definition.body):
+            definition.body = definition.body[1:] or [ast.Pass()]
 
 
 def has_docstring(body: list[ast.stmt]) -> bool:
     """Whether a body begins with a string that stands for itself."""
     first = body[0] if body else None
-    value = first.value if isinstance(first, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return isinstance(first, ast.Expr) and is_text(first.value)

@@ -5,6 +5,9 @@ import math
 from collections import Counter
 from typing import Literal, TypedDict
 
+from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
+
 LEAST_BYTES = 128
 LEAST_ELEMENTS = 64
 MOST_LITERALS = 50  # the largest are listed
@@ -22,23 +25,24 @@ class LiteralFacts(TypedDict):
     column: int
 
 
-def large_literals(nodes: list[ast.AST]) -> list[LiteralFacts]:
-    """The largest of a tree's literals, largest first; outer nodes come before inner ones."""
+def large_literals(survey: Survey) -> list[LiteralFacts]:
+    """The largest of a module's literals, largest first; of a collection that is listed, its elements aren't."""
     found: list[LiteralFacts] = []
-    inside: set[ast.AST] = set()  # elements of a collection that is listed
-    for node in nodes:
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) >= LEAST_ELEMENTS:
-            if all(isinstance(each, (ast.Constant, ast.UnaryOp)) for each in node.elts):
-                inside.update(ast.walk(node))
-                found.append(_facts(node, "collection", ",".join(ast.unparse(each) for each in node.elts).encode()))
-        elif isinstance(node, ast.Constant) and node not in inside:
-            match node.value:
-                case str() as text:
-                    found.append(_facts(node, "text", text.encode("utf-8", "surrogatepass")))
-                case bytes() as raw:
-                    found.append(_facts(node, "bytes", raw))
-                case int() as number:
-                    found.append(_facts(node, "integer", number.to_bytes(number.bit_length() // 8 + 1, "big")))
+    inside: set[ast.expr] = set()
+    for node in survey.collections:
+        if len(node.elts) >= LEAST_ELEMENTS and all(type(each) in (ast.Constant, ast.UnaryOp) for each in node.elts):
+            inside.update(nodes_in(node))
+            found.append(_facts(node, "collection", ",".join(ast.unparse(each) for each in node.elts).encode()))
+    for constant in survey.constants:
+        match constant.value:
+            case _ if constant in inside:
+                continue
+            case str() as text if 4 * len(text) >= LEAST_BYTES:
+                found.append(_facts(constant, "text", text.encode("utf-8", "surrogatepass")))
+            case bytes() as raw:
+                found.append(_facts(constant, "bytes", raw))
+            case int() as number:
+                found.append(_facts(constant, "integer", number.to_bytes(number.bit_length() // 8 + 1, "big")))
     large = [each for each in found if each["bytes"] >= LEAST_BYTES]
     return sorted(large, key=lambda each: (-each["bytes"], each["line"], each["column"]))[:MOST_LITERALS]
 

@@ -7,10 +7,12 @@ It says at least what may be, not what will be: no flow of control is followed, 
 import ast
 import builtins
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from prism_runner.folding import Folding
 from prism_runner.module_imports import is_own
-from prism_runner.scopes import Binding, CallSite, Definition, Function, Scope, Source, own_or_dotted
+from prism_runner.scopes import CallSite, Definition, Function, Scope, Source, own_or_dotted
 from prism_runner.survey import Survey
 
 Origin = str | Definition
@@ -43,7 +45,7 @@ class Origins:
         self._results: dict[Definition, set[Origin]] = defaultdict(set)
         self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
-        self._bound = list(_bindings(survey))
+        self._held = [*self._sources()]
         for _ in range(ROUNDS):
             self._memory.clear()
             if not self._round():
@@ -53,10 +55,17 @@ class Origins:
 
     def of(self, node: ast.expr) -> frozenset[Origin]:
         """Where the value of an expression may come from."""
-        if node not in self._memory:
+        found = self._memory.get(node)
+        if found is None:
+            if type(node) is ast.Name:
+                found = self._memory[node] = self._name(node)
+                return found
+            follow = FOLLOWED.get(type(node))
+            if follow is None:
+                return NOBODY
             self._memory[node] = NOBODY  # for a value that depends on itself
-            self._memory[node] = self._origins(node)
-        return self._memory[node]
+            found = self._memory[node] = follow(self, node)
+        return found
 
     def exports(self) -> dict[str, list[str]]:
         """What the module's own names lead to, as far as it is known."""
@@ -69,23 +78,29 @@ class Origins:
 
     # One round
 
-    def _round(self) -> bool:
-        before = self._size()
-        for scope, name, binding in self._bound:
-            self._add(self._names[scope, name], binding.source)
+    def _sources(self) -> Iterator[tuple[set[Origin], Source]]:
+        """Everything that a name, an attribute or a result may be, beside what holds it."""
+        for scope in self.survey.scopes:
+            for name, bindings in scope.bindings.items():
+                for binding in bindings:
+                    yield self._names[scope, name], binding.source
         for attribute, sources in self.survey.attribute_sources.items():
             for source in sources:
-                self._add(self._attributes[attribute], source)
+                yield self._attributes[attribute], source
         for function, results in self.survey.returned.items():
             for result in results:
-                self._add(self._results[function], result)
+                yield self._results[function], result
+
+    def _round(self) -> bool:
+        before = self._size()
+        for store, source in self._held:
+            self._add(store, source)
         for call in self.survey.calls:
             self._hand_over(call)
         return self._size() > before
 
     def _size(self) -> int:
-        stores = [*self._names.values(), *self._attributes.values(), *self._results.values()]
-        return sum(len(store) for store in stores)
+        return sum(sum(map(len, stores.values())) for stores in (self._names, self._attributes, self._results))
 
     def _add(self, store: set[Origin], source: Source) -> None:
         if isinstance(source, ast.expr) and not isinstance(source, ast.Lambda):
@@ -119,40 +134,22 @@ class Origins:
 
     # Expressions
 
-    def _origins(self, node: ast.expr) -> frozenset[Origin]:
-        match node:
-            case ast.Name():
-                return self._name(node)
-            case ast.Attribute():
-                return self._attribute(self.of(node.value), node.attr)
-            case ast.Lambda():
-                return frozenset([node])
-            case ast.IfExp():
-                return self.of(node.body) | self.of(node.orelse)
-            case ast.BoolOp() | ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
-                parts = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else node.values
-                return NOBODY.union(*(self.of(part) for part in parts))
-            case ast.NamedExpr() | ast.Starred() | ast.Await() | ast.Subscript():
-                return self.of(node.value)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self.of(node.value if isinstance(node, ast.DictComp) else node.elt)
-            case ast.Call():
-                return self._call(node)
-        return NOBODY
-
     def _name(self, node: ast.Name) -> frozenset[Origin]:
-        scope, name, place = self.survey.scope_of[node], node.id, (node.lineno, node.col_offset)
+        scope, name = self.survey.scope_of[node], node.id
+        if scope.kind == "function" and name in scope.bindings and name not in scope.elsewhere:
+            return frozenset(self._names[scope, name]) or NOBODY
+        place = (node.lineno, node.col_offset)
         found: set[Origin] = set()
         at: Scope | None = self.survey.module if scope.elsewhere.get(name) == "global" else scope
         while at is not None:
             if name in at.bindings and (at.kind != "class" or at is scope):
                 found |= self._names[at, name]
-                if at.surely_binds(name, place):
+                if at.kind == "function" or at.surely_binds(name, place):
                     return frozenset(found) or NOBODY
             at = at.parent
         if name in BUILTINS or (name.startswith("__") and name.endswith("__")):
             found.add(f"builtins.{name}")
-        found |= {own_or_dotted(module, name) for module in self.survey.stars}
+        found.update(own_or_dotted(module, name) for module in self.survey.stars)
         return frozenset(found) or NOBODY
 
     def _attribute(self, objects: frozenset[Origin], name: str) -> frozenset[Origin]:
@@ -178,14 +175,28 @@ class Origins:
                 imported = self.folding.text(node.args[0])
                 found |= {imported} if imported else set()
             elif callee in PASSING:
-                found |= NOBODY.union(*(self.of(argument) for argument in node.args))
+                found |= self._any(node.args)
         if isinstance(node.func, ast.Attribute) and node.func.attr in HOLDING:
             found |= self.of(node.func.value)
         return frozenset(found)
 
+    def _any(self, nodes: Iterable[ast.expr]) -> frozenset[Origin]:
+        return NOBODY.union(*map(self.of, nodes))
 
-def _bindings(survey: Survey) -> list[tuple[Scope, str, Binding]]:
-    return [(scope, name, each) for scope in survey.scopes for name in scope.bindings for each in scope.bindings[name]]
+
+Follow = Callable[[Origins, Any], frozenset[Origin]]
+FOLLOWED: dict[type, Follow] = {
+    ast.Name: Origins._name,
+    ast.Attribute: lambda self, node: self._attribute(self.of(node.value), node.attr),
+    ast.Call: Origins._call,
+    ast.Lambda: lambda self, node: frozenset([node]),
+    ast.IfExp: lambda self, node: self.of(node.body) | self.of(node.orelse),
+    ast.DictComp: lambda self, node: self.of(node.value),
+    **dict.fromkeys((ast.Tuple, ast.List, ast.Set), lambda self, node: self._any(node.elts)),
+    **dict.fromkeys((ast.BoolOp, ast.Dict), lambda self, node: self._any(node.values)),
+    **dict.fromkeys((ast.NamedExpr, ast.Starred, ast.Await, ast.Subscript), lambda self, node: self.of(node.value)),
+    **dict.fromkeys((ast.ListComp, ast.SetComp, ast.GeneratorExp), lambda self, node: self.of(node.elt)),
+}
 
 
 def _function_of(definition: Origin) -> Function | None:

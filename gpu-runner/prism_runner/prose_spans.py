@@ -16,13 +16,24 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 Span = tuple[int, int]  # from, to (exclusive), in bytes
 
 
-def prose_spans(nodes: list[ast.AST], source: bytes) -> list[Span]:
-    """Spans in order, without overlaps. `nodes` are the source's; comments are left out where the tokenizer objects."""
+def prose_spans(bare: list[ast.Expr], source: bytes) -> list[Span]:
+    """Spans in order, without overlaps. `bare`: what in the source stands for itself.
+
+    Comments are left out where the tokenizer objects.
+    """
+    strings = [each.value for each in bare if is_text(each.value)]
+    if not strings and b"#" not in source:
+        return []
     lines = LINE.findall(source.decode("utf-8-sig"))
     starts = [len(BYTE_ORDER_MARK) if source.startswith(BYTE_ORDER_MARK) else 0]
     for line in lines:
         starts.append(starts[-1] + len(line.encode()))
-    return merged(sorted([*comments(lines, starts), *bare_strings(nodes, starts)]))
+    return merged(sorted([*comments(lines, starts), *places(strings, starts)]))
+
+
+def is_text(node: ast.expr) -> bool:
+    """Whether an expression is a string constant."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def comments(lines: list[str], starts: list[int]) -> Iterator[Span]:
@@ -40,13 +51,11 @@ def comments(lines: list[str], starts: list[int]) -> Iterator[Span]:
         return
 
 
-def bare_strings(nodes: list[ast.AST], starts: list[int]) -> Iterator[Span]:
-    """String constants whose value nobody uses. The tree counts columns in bytes."""
-    for node in nodes:
-        value = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            end = value.end_lineno or value.lineno
-            yield starts[value.lineno - 1] + value.col_offset, starts[end - 1] + (value.end_col_offset or 0)
+def places(strings: list[ast.expr], starts: list[int]) -> Iterator[Span]:
+    """Where nodes of a tree are, which counts columns in bytes."""
+    for node in strings:
+        end = node.end_lineno or node.lineno
+        yield starts[node.lineno - 1] + node.col_offset, starts[end - 1] + (node.end_col_offset or 0)
 
 
 def merged(spans: list[Span]) -> list[Span]:

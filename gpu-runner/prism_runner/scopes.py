@@ -6,10 +6,12 @@ statement that surely does, and before that, or where a statement may not run, t
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from prism_runner.module_imports import is_own
+from prism_runner.trees import nodes_in
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Definition = Function | ast.ClassDef
@@ -17,8 +19,7 @@ Source = ast.expr | Definition | str | None  # a string is where an import leads
 Place = tuple[int, int]  # line from 1, column in UTF-8 bytes from 0
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """One way in which a name comes to a value."""
 
     source: Source
@@ -37,17 +38,20 @@ class Scope:
     bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
     elsewhere: dict[str, Literal["global", "nonlocal"]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    _settled: dict[str, Place | None] = field(default_factory=dict)  # from where on a name is surely bound
 
     def surely_binds(self, name: str, place: Place) -> bool:
-        """Whether the name has a value of this scope's when execution reaches `place`."""
+        """Whether the name has a value of this scope's when execution reaches `place`; asked once all is bound."""
         if self.kind == "function":
             return True
-        settled = [binding.settled for binding in self.bindings[name] if binding.settled is not None]
-        return name not in self.deleted and bool(settled) and min(settled) <= place
+        if name not in self._settled:
+            settled = [binding.settled for binding in self.bindings[name] if binding.settled is not None]
+            self._settled[name] = min(settled, default=None)
+        first = self._settled[name]
+        return name not in self.deleted and first is not None and first <= place
 
 
-@dataclass(frozen=True)
-class CallSite:
+class CallSite(NamedTuple):
     """A call, where it stands, and what the conditions around it mention."""
 
     node: ast.Call
@@ -57,17 +61,20 @@ class CallSite:
 
 def mentioned_in(expression: ast.expr) -> frozenset[str]:
     """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
-    if isinstance(expression, ast.Name):
-        return frozenset([expression.id])
-    if isinstance(expression, ast.Constant) and not isinstance(expression.value, str):
-        return frozenset()
+    return mentioned_by(nodes_in(expression))
+
+
+def mentioned_by(nodes: Iterable[Any]) -> frozenset[str]:
+    """What nodes mention, by themselves."""
     found: set[str] = set()
-    for node in ast.walk(expression):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
-                found.add(name)
-            case ast.Constant(value=str() as text) if ".." in text:
-                found.add("..")
+    for node in nodes:
+        kind = type(node)
+        if kind is ast.Name:
+            found.add(node.id)
+        elif kind is ast.Attribute:
+            found.add(node.attr)
+        elif kind is ast.Constant and isinstance(node.value, str) and ".." in node.value:
+            found.add("..")
     return frozenset(found)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TypedDict
 
 from prism_runner.module_imports import is_own
-from prism_runner.origins import UNKNOWN, Origins
+from prism_runner.origins import UNKNOWN, Origin, Origins
 from prism_runner.survey import Survey
 
 RUN = 9  # words
@@ -23,7 +23,7 @@ LEAST_NODES = 6  # of a statement that is hashed as a whole
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
-SKIPPED = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
+SKIPPED = {ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal, type(None)}
 
 
 class DefinitionFacts(TypedDict):
@@ -36,7 +36,7 @@ class DefinitionFacts(TypedDict):
 def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[str], list[DefinitionFacts]]:
     """Hashes in hexadecimal, 16 digits each, sorted; and which definition has which. `tree` is without docstrings."""
     writer = _Writer(survey, origins)
-    found: list[tuple[str, set[bytes]]] = [("", set())]
+    found: list[tuple[str, set[str]]] = [("", set())]
     for statement in tree.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.append((statement.name, set()))
@@ -47,12 +47,14 @@ def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[s
             words: list[bytes] = []
             writer.write(unit, words, hashes)
             written = b"".join(words)
-            starts = range(0, len(written) - RUN_BYTES + 1, WORD_BYTES)
-            hashes.update(_hash(written[at : at + RUN_BYTES]) for at in starts)
-    listed = sorted(set[bytes]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
+            for at in range(0, len(written) - RUN_BYTES + 1, WORD_BYTES):
+                hashed = EMPTY.copy()
+                hashed.update(written[at : at + RUN_BYTES])
+                hashes.add(hashed.hexdigest())
+    listed = sorted(set[str]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
     place = {each: at for at, each in enumerate(listed)}
-    return [each.hex() for each in listed], [
-        {"name": name, "shingles": sorted(place[each] for each in hashes if each in place)} for name, hashes in found
+    return listed, [
+        {"name": name, "shingles": sorted([place[each] for each in hashes if each in place])} for name, hashes in found
     ]
 
 
@@ -64,83 +66,107 @@ def _units(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         yield statement
 
 
+def _hash(written: bytes) -> bytes:
+    hashed = EMPTY.copy()  # cheaper than a new one
+    hashed.update(written)
+    return hashed.digest()
+
+
+def _shingle(written: bytes) -> str:
+    hashed = EMPTY.copy()
+    hashed.update(written)
+    return hashed.hexdigest()
+
+
+EMPTY = hashlib.blake2b(digest_size=WORD_BYTES)
+OWN, TEXT, BYTES = _hash(b"=own"), _hash(b"=text"), _hash(b"=bytes")
+
+
+def _kinds() -> Iterator[tuple[type, tuple[bytes, list[str], bool]]]:
+    for kind in vars(ast).values():
+        if isinstance(kind, type) and issubclass(kind, ast.AST):
+            skipped = {*IGNORED, "body"} if kind is ast.ClassDef else IGNORED
+            fields = [each for each in kind._fields if each not in skipped]
+            yield kind, (_hash(kind.__name__.encode()), fields, issubclass(kind, ast.stmt))
+
+
+# The word of each class of nodes, the fields that count, and whether it is a statement's; a class's body is written by
+# itself.
+KINDS: dict[type, tuple[bytes, list[str], bool]] = {**dict(_kinds()), type(None): (b"", [], False)}
+
+
 class _Writer:
-    """Writes a tree as words: a node's class, then what counts of it, then what is below it."""
+    """Writes a tree as words: a node's class, then what counts of it, then what is below it. A word is written as its
+    own hash: all words are of one length then, and hashing a run is hashing a slice."""
 
     def __init__(self, survey: Survey, origins: Origins) -> None:
-        self.origins, self.expressions = origins, survey.scope_of
+        self.origins = origins
         self.codes: dict[str, bytes] = {}
-        self.kinds: dict[type[ast.AST], tuple[bytes, list[str]]] = {}
+        self.leading: dict[frozenset[Origin], bytes | None] = {}
         self.foreign: set[ast.keyword] = set()  # arguments of what leads out of the module
         self.bound = {name for scope in survey.scopes for name in scope.bindings}
         self.attributes = {*survey.attribute_sources}
         arguments = [scope.function.args for scope in survey.scopes if scope.function is not None]
         self.parameters = {each.arg for of in arguments for each in [*of.posonlyargs, *of.args, *of.kwonlyargs]}
 
-    def write(self, node: ast.AST, words: list[bytes], statements: set[bytes]) -> None:
+    def write(self, node: ast.AST, words: list[bytes], statements: set[str]) -> None:
         """Append the words of a node, and add the hashes of the statements in it."""
         kind, start = type(node), len(words)
-        if kind in SKIPPED or (isinstance(node, (ast.Name, ast.Attribute)) and self._known(node, words)):
+        if kind in SKIPPED:
             return
-        if isinstance(node, ast.Call) and self._leads_out(node.func):
-            self.foreign.update(node.keywords)
-        name_code, fields = self._of_kind(kind)
-        words.append(name_code)
+        leading = self._leading(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        if leading is not None:  # out of the module: it stands as where it leads
+            words.append(leading)
+            return
+        if isinstance(node, ast.Call):
+            self._mark_foreign(node)
+        code, fields, is_statement = KINDS[kind]
+        words.append(code)
         for name in fields:
-            value = getattr(node, name, None)
-            for each in value if isinstance(value, list) else (value,):
-                if isinstance(each, ast.AST):
+            value = getattr(node, name)
+            for each in value if type(value) is list else (value,):
+                below = KINDS.get(type(each))
+                if below is None:
+                    words.append(self._word(kind, each, node))
+                elif below[1]:
                     self.write(each, words, statements)
-                elif each is not None:
-                    words.append(self._coded(self._word(node, each)))
-        if isinstance(node, ast.stmt) and len(words) - start >= LEAST_NODES:
-            statements.add(_hash(b"".join([b"tree", *words[start:]])))
-
-    def _of_kind(self, kind: type[ast.AST]) -> tuple[bytes, list[str]]:
-        """The word of a class of nodes, and the fields that count; a class's body is written by itself."""
-        if kind not in self.kinds:
-            skipped = {*IGNORED, "body"} if kind is ast.ClassDef else IGNORED
-            self.kinds[kind] = self._coded(kind.__name__), [each for each in kind._fields if each not in skipped]
-        return self.kinds[kind]
+                elif type(each) not in SKIPPED:
+                    words.append(below[0])
+        if is_statement and len(words) - start >= LEAST_NODES:
+            statements.add(_shingle(b"".join([b"tree", *words[start:]])))
 
     def _coded(self, word: str) -> bytes:
-        """A word's own hash: all words are of one length then, and hashing a run is hashing a slice."""
         coded = self.codes.get(word)
         if coded is None:
             coded = self.codes[word] = _hash(word.encode("utf-8", "surrogatepass"))
         return coded
 
-    def _word(self, node: ast.AST, value: object) -> str:
+    def _word(self, kind: type, value: object, node: ast.AST) -> bytes:
         if not isinstance(value, str):
-            return "=bytes" if isinstance(value, bytes) else f"={value!r}"
-        if isinstance(node, ast.Constant):
-            return "=text"
-        if isinstance(node, ast.Attribute):
+            return BYTES if isinstance(value, bytes) else self._coded(f"={value!r}")
+        if kind is ast.Constant:
+            return TEXT
+        if kind is ast.Name:
+            own = value in self.bound
+        elif kind is ast.Attribute:
             own = value in self.attributes
-        elif isinstance(node, ast.keyword):  # of functions, and of dataclasses
+        elif kind is ast.keyword:  # of functions, and of dataclasses
             own = node not in self.foreign and (value in self.parameters or value in self.attributes)
         else:
-            own = not isinstance(node, ast.Name) or value in self.bound
-        return "=own" if own else f"={value}"
+            own = True
+        return OWN if own else self._coded(f"={value}")
 
-    def _known(self, node: ast.Name | ast.Attribute, words: list[bytes]) -> bool:
-        """A name that leads out of the module stands as where it leads."""
-        known = self._origin(node)
-        if known is not None:
-            words.append(self._coded("=own" if is_own(known) else f"={known}"))
-        return known is not None
+    def _mark_foreign(self, node: ast.Call) -> None:
+        leading = self._leading(node.func) if node.keywords else None
+        if leading is not None and leading is not OWN:
+            self.foreign.update(node.keywords)
 
-    def _leads_out(self, node: ast.expr) -> bool:
-        known = self._origin(node)
-        return known is not None and not is_own(known)
-
-    def _origin(self, node: ast.expr) -> str | None:
-        """The one place elsewhere that an expression leads to."""
-        if node not in self.expressions:
-            return None
-        known = [each for each in self.origins.of(node) if isinstance(each, str) and each != UNKNOWN]
-        return known[0] if len(known) == 1 else None
-
-
-def _hash(written: bytes) -> bytes:
-    return hashlib.blake2b(written, digest_size=WORD_BYTES).digest()
+    def _leading(self, node: ast.expr) -> bytes | None:
+        """The word of the one place elsewhere that an expression leads to."""
+        found = self.origins.of(node)
+        if found not in self.leading:
+            known = [each for each in found if isinstance(each, str) and each != UNKNOWN]
+            own = any(map(is_own, known))
+            word = (OWN if own else self._coded(f"={known[0]}")) if len(known) == 1 else None
+            self.leading[found] = word
+        return self.leading[found]

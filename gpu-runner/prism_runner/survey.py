@@ -2,13 +2,15 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
 from prism_runner.module_imports import import_origin
 from prism_runner.scopes import Binding, CallSite, Definition, Function, Place, Scope, Source, mentioned_in
+from prism_runner.trees import CHILDREN
 
-BUILDING = (ast.BinOp, ast.JoinedStr, ast.Subscript, ast.Call)  # what may put a text together
+BUILDING = {ast.BinOp, ast.JoinedStr, ast.Subscript}  # what may put a text together
+LEAVING = (ast.Return, ast.Continue, ast.Raise)
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -28,6 +30,8 @@ class Survey:
         self.imports: list[tuple[ast.Import | ast.ImportFrom, str]] = []  # with where they lead
         self.patterns: list[ast.MatchClass] = []
         self.constants: list[ast.Constant] = []
+        self.collections: list[ast.List | ast.Tuple | ast.Set] = []
+        self.bare: list[ast.Expr] = []  # expressions that stand for themselves
         self.built: list[ast.expr] = []
         self.returned: dict[Function, list[ast.expr]] = defaultdict(list)
         self.attribute_sources: dict[str, list[Source]] = defaultdict(list)  # whatever object has the attribute
@@ -41,68 +45,58 @@ class Survey:
 
     def _body(self, statements: Iterable[ast.stmt], scope: Scope, guards: frozenset[str], certain: bool) -> None:
         for statement in statements:
-            self._statement(statement, scope, guards, certain)
-            if isinstance(statement, ast.If) and isinstance(statement.body[-1], (ast.Return, ast.Continue, ast.Raise)):
+            STATEMENTS.get(type(statement), Survey._other)(self, statement, scope, guards, certain)
+            if isinstance(statement, ast.If) and isinstance(statement.body[-1], LEAVING):
                 guards = guards | mentioned_in(statement.test)
 
-    def _statement(self, node: ast.stmt, scope: Scope, guards: frozenset[str], certain: bool) -> None:
-        settled = _end(node) if certain else None
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self._function(node, scope, guards, certain)
-            case ast.ClassDef():
-                self._class(node, scope, guards, settled)
-            case ast.Import() | ast.ImportFrom():
-                self._import(node, scope, settled)
-            case ast.Assign():
-                self._expression(node.value, scope, guards)
-                self._assign_all(node.targets, node.value, scope, settled)
-            case ast.AnnAssign():
-                self._expressions([node.annotation, node.value], scope, guards)
-                self._assign(node.target, node.value, scope, settled if node.value else None)
-            case ast.AugAssign():
-                self._expression(node.value, scope, guards)
-                self._assign(node.target, None, scope, settled)
-            case ast.For() | ast.AsyncFor() | ast.If() | ast.While() | ast.With() | ast.AsyncWith():
-                self._block(node, scope, guards)
-            case ast.Try() | ast.TryStar():
-                self._try(node, scope, guards)
-            case ast.Match():
-                self._match(node, scope, guards)
-            case _:
-                self._other(node, scope, guards)
+    def _assignment(self, node: ast.Assign, scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        self._expression(node.value, scope, guards)
+        for target in node.targets:
+            self._assign(target, node.value, scope, _end(node) if certain else None)
 
-    def _block(self, node: ast.stmt, scope: Scope, guards: frozenset[str]) -> None:
-        match node:
-            case ast.For() | ast.AsyncFor():
-                self._expression(node.iter, scope, guards)
-                self._assign(node.target, node.iter, scope, None)
-                self._body([*node.body, *node.orelse], scope, guards, False)
-            case ast.If() | ast.While():
-                self._expression(node.test, scope, guards)
-                inside = guards | mentioned_in(node.test)
-                self._body(node.body, scope, inside, False)
-                self._body(node.orelse, scope, inside, False)
-            case ast.With() | ast.AsyncWith():
-                for entered in node.items:
-                    self._expression(entered.context_expr, scope, guards)
-                    self._assign(entered.optional_vars, entered.context_expr, scope, None)
-                self._body(node.body, scope, guards, False)
+    def _annotated(self, node: ast.AnnAssign, scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        self._expressions([node.annotation, node.value], scope, guards)
+        self._assign(node.target, node.value, scope, _end(node) if certain and node.value else None)
 
-    def _other(self, node: ast.stmt, scope: Scope, guards: frozenset[str]) -> None:
-        match node:
-            case ast.Global() | ast.Nonlocal():
-                kind: Literal["global", "nonlocal"] = "global" if isinstance(node, ast.Global) else "nonlocal"
-                scope.elsewhere |= dict.fromkeys(node.names, kind)
-            case ast.Delete():
-                for target in node.targets:
-                    self._expression(target, scope, guards)
-                    if isinstance(target, ast.Name):
-                        (self.module if scope.elsewhere.get(target.id) else scope).deleted.add(target.id)
-            case _:
-                if isinstance(node, ast.Return) and node.value is not None and scope.function is not None:
-                    self.returned[scope.function].append(node.value)
-                self._expressions(ast.iter_child_nodes(node), scope, guards)
+    def _augmented(self, node: ast.AugAssign, scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        self._expression(node.value, scope, guards)
+        self._assign(node.target, None, scope, _end(node) if certain else None)
+
+    def _for(self, node: ast.For | ast.AsyncFor, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        self._expression(node.iter, scope, guards)
+        self._assign(node.target, node.iter, scope, None)
+        self._body([*node.body, *node.orelse], scope, guards, False)
+
+    def _conditional(self, node: ast.If | ast.While, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        self._expression(node.test, scope, guards)
+        inside = guards | mentioned_in(node.test)
+        self._body(node.body, scope, inside, False)
+        self._body(node.orelse, scope, inside, False)
+
+    def _with(self, node: ast.With | ast.AsyncWith, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        for entered in node.items:
+            self._expression(entered.context_expr, scope, guards)
+            self._assign(entered.optional_vars, entered.context_expr, scope, None)
+        self._body(node.body, scope, guards, False)
+
+    def _elsewhere(self, node: ast.Global | ast.Nonlocal, scope: Scope, _: frozenset[str], __: bool) -> None:
+        kind: Literal["global", "nonlocal"] = "global" if isinstance(node, ast.Global) else "nonlocal"
+        scope.elsewhere |= dict.fromkeys(node.names, kind)
+
+    def _delete(self, node: ast.Delete, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        for target in node.targets:
+            self._expression(target, scope, guards)
+            if isinstance(target, ast.Name):
+                (self.module if scope.elsewhere.get(target.id) else scope).deleted.add(target.id)
+
+    def _bare(self, node: ast.Expr, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        self.bare.append(node)
+        self._expression(node.value, scope, guards)
+
+    def _other(self, node: ast.stmt, scope: Scope, guards: frozenset[str], _: bool) -> None:
+        if isinstance(node, ast.Return) and node.value is not None and scope.function is not None:
+            self.returned[scope.function].append(node.value)
+        self._expressions([getattr(node, name) for name in CHILDREN[type(node)]], scope, guards)
 
     def _function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope, guards: frozenset[str], certain: bool
@@ -135,14 +129,14 @@ class Survey:
                 self._expression(default, outer, guards)
                 inner.bindings[argument.arg].append(Binding(default, None))
 
-    def _class(self, node: ast.ClassDef, scope: Scope, guards: frozenset[str], settled: Place | None) -> None:
+    def _class(self, node: ast.ClassDef, scope: Scope, guards: frozenset[str], certain: bool) -> None:
         self._expressions([*node.decorator_list, *node.bases, *(each.value for each in node.keywords)], scope, guards)
         self.defined_as[node] = _qualified(scope, node.name)
         inner = self._inside(Scope("class", scope, self.defined_as[node]))
         self._body(node.body, inner, guards, True)
-        self._bind(scope, node.name, Binding(node, settled))
+        self._bind(scope, node.name, Binding(node, _end(node) if certain else None))
 
-    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, settled: Place | None) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, _: frozenset[str], certain: bool) -> None:
         for alias in node.names:
             origin = import_origin(node, alias.name, self.path, self.paths)
             self.imports.append((node, origin))
@@ -152,9 +146,9 @@ class Survey:
             bound = alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.split(".")[0])
             if isinstance(node, ast.Import) and alias.asname is None and "." in alias.name:
                 origin = import_origin(node, bound, self.path, self.paths)
-            self._bind(scope, bound, Binding(origin, settled))
+            self._bind(scope, bound, Binding(origin, _end(node) if certain else None))
 
-    def _try(self, node: ast.Try | ast.TryStar, scope: Scope, guards: frozenset[str]) -> None:
+    def _try(self, node: ast.Try | ast.TryStar, scope: Scope, guards: frozenset[str], _: bool) -> None:
         self._body(node.body, scope, guards, False)
         for handler in node.handlers:
             self._expressions([handler.type], scope, guards)
@@ -164,7 +158,7 @@ class Survey:
             self._body(handler.body, scope, guards, False)
         self._body([*node.orelse, *node.finalbody], scope, guards, False)
 
-    def _match(self, node: ast.Match, scope: Scope, guards: frozenset[str]) -> None:
+    def _match(self, node: ast.Match, scope: Scope, guards: frozenset[str], _: bool) -> None:
         self._expression(node.subject, scope, guards)
         for case in node.cases:
             for part in ast.walk(case.pattern):
@@ -188,42 +182,62 @@ class Survey:
 
     # Expressions
 
-    def _expressions(self, nodes: Iterable[ast.AST | None], scope: Scope, guards: frozenset[str]) -> None:
+    def _expressions(self, nodes: Iterable[ast.expr | None], scope: Scope, guards: frozenset[str]) -> None:
         for node in nodes:
-            if isinstance(node, ast.expr):
+            if node is not None:
                 self._expression(node, scope, guards)
-            elif isinstance(node, ast.keyword):
-                self._expression(node.value, scope, guards)
-            elif node is not None:
-                self._expressions(ast.iter_child_nodes(node), scope, guards)
 
-    def _expression(self, node: ast.expr, scope: Scope, guards: frozenset[str], inside: bool = False) -> None:
-        """`inside`: the node is the object of an attribute that is listed already."""
+    def _expression(self, node: ast.expr, scope: Scope, guards: frozenset[str]) -> None:
+        kind = type(node)
         self.scope_of[node] = scope
-        if isinstance(node, BUILDING):
+        special = EXPRESSIONS.get(kind)
+        if special is not None:
+            special(self, node, scope, guards)
+            return
+        if kind in BUILDING:
             self.built.append(node)
-        match node:
-            case ast.Name():
-                self.names.append(node)
-            case ast.Attribute():
-                self.attributes += [] if inside else [node]
-                self._expression(node.value, scope, guards, True)
-            case ast.Constant():
-                self.constants.append(node)
-            case ast.NamedExpr():
-                self._expression(node.value, scope, guards)
-                self._assign(node.target, node.value, _outside_comprehensions(scope), None)
-            case ast.Lambda():
-                self._lambda(node, scope, guards)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                self._comprehension(node, scope, guards)
-            case ast.Call():
-                self.calls.append(CallSite(node, scope, guards))
-                self._expressions(ast.iter_child_nodes(node), scope, guards)
-            case _:
-                if isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value is not None and scope.function:
-                    self.returned[scope.function].append(node.value)
-                self._expressions(ast.iter_child_nodes(node), scope, guards)
+        for name in CHILDREN[kind]:
+            below = getattr(node, name)
+            if type(below) is list:
+                self._expressions(below, scope, guards)
+            elif below is not None:
+                self._expression(below, scope, guards)
+
+    def _name(self, node: ast.Name, _: Scope, __: frozenset[str]) -> None:
+        self.names.append(node)
+
+    def _constant(self, node: ast.Constant, _: Scope, __: frozenset[str]) -> None:
+        self.constants.append(node)
+
+    def _attribute(self, node: ast.Attribute, scope: Scope, guards: frozenset[str]) -> None:
+        self.attributes.append(node)
+        below = node.value
+        while isinstance(below, ast.Attribute):  # listed with the outermost
+            self.scope_of[below] = scope
+            below = below.value
+        self._expression(below, scope, guards)
+
+    def _collection(self, node: ast.List | ast.Tuple | ast.Set, scope: Scope, guards: frozenset[str]) -> None:
+        self.collections.append(node)
+        self._expressions(node.elts, scope, guards)
+
+    def _call(self, node: ast.Call, scope: Scope, guards: frozenset[str]) -> None:
+        self.built.append(node)
+        self.calls.append(CallSite(node, scope, guards))
+        self._expression(node.func, scope, guards)
+        self._expressions(node.args, scope, guards)
+        for keyword in node.keywords:
+            self._expression(keyword.value, scope, guards)
+
+    def _named(self, node: ast.NamedExpr, scope: Scope, guards: frozenset[str]) -> None:
+        self._expression(node.value, scope, guards)
+        self._assign(node.target, node.value, _outside_comprehensions(scope), None)
+
+    def _yield(self, node: ast.Yield | ast.YieldFrom, scope: Scope, guards: frozenset[str]) -> None:
+        if node.value is not None:
+            if scope.function:
+                self.returned[scope.function].append(node.value)
+            self._expression(node.value, scope, guards)
 
     def _lambda(self, node: ast.Lambda, scope: Scope, guards: frozenset[str]) -> None:
         self.defined_as[node] = _qualified(scope, "<lambda>")
@@ -248,30 +262,22 @@ class Survey:
 
     # Bindings
 
-    def _assign_all(self, targets: list[ast.expr], value: ast.expr, scope: Scope, settled: Place | None) -> None:
-        for target in targets:
-            self._assign(target, value, scope, settled)
-
     def _assign(self, target: ast.expr | None, value: ast.expr | None, scope: Scope, settled: Place | None) -> None:
-        match target:
-            case None:
-                return
-            case ast.Name():
-                self.scope_of[target] = scope
-                self.names.append(target)
-                self._bind(scope, target.id, Binding(value, settled))
-            case ast.Tuple() | ast.List():
-                for part, source in _unpacked(target, value):
-                    self._assign(part, source, scope, settled)
-            case ast.Starred():
-                self._assign(target.value, value, scope, settled)
-            case ast.Attribute():
-                self._expression(target, scope, NOTHING)
+        if isinstance(target, ast.Name):
+            self.scope_of[target] = scope
+            self.names.append(target)
+            self._bind(scope, target.id, Binding(value, settled))
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for part, source in _unpacked(target, value):
+                self._assign(part, source, scope, settled)
+        elif isinstance(target, ast.Starred):
+            self._assign(target.value, value, scope, settled)
+        elif target is not None:
+            self._expression(target, scope, NOTHING)
+            if isinstance(target, ast.Attribute):
                 self.attribute_sources[target.attr].append(value)
-            case _:
-                self._expression(target, scope, NOTHING)
-                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                    self._bind(scope, target.value.id, Binding(value, None), mutates=True)
+            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                self._bind(scope, target.value.id, Binding(value, None), mutates=True)
 
     def _bind(self, scope: Scope, name: str, binding: Binding, mutates: bool = False) -> None:
         kind = scope.elsewhere.get(name)
@@ -283,6 +289,38 @@ class Survey:
             scope.bindings[name].append(binding)
         if scope.kind == "class":
             self.attribute_sources[name].append(binding.source)
+
+
+Statement = Callable[[Survey, Any, Scope, frozenset[str], bool], None]
+Expression = Callable[[Survey, Any, Scope, frozenset[str]], None]
+
+STATEMENTS: dict[type, Statement] = {
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), Survey._function),
+    **dict.fromkeys((ast.Import, ast.ImportFrom), Survey._import),
+    **dict.fromkeys((ast.For, ast.AsyncFor), Survey._for),
+    **dict.fromkeys((ast.If, ast.While), Survey._conditional),
+    **dict.fromkeys((ast.With, ast.AsyncWith), Survey._with),
+    **dict.fromkeys((ast.Try, ast.TryStar), Survey._try),
+    **dict.fromkeys((ast.Global, ast.Nonlocal), Survey._elsewhere),
+    ast.ClassDef: Survey._class,
+    ast.Assign: Survey._assignment,
+    ast.AnnAssign: Survey._annotated,
+    ast.AugAssign: Survey._augmented,
+    ast.Match: Survey._match,
+    ast.Delete: Survey._delete,
+    ast.Expr: Survey._bare,
+}
+EXPRESSIONS: dict[type, Expression] = {
+    **dict.fromkeys((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), Survey._comprehension),
+    **dict.fromkeys((ast.Yield, ast.YieldFrom), Survey._yield),
+    **dict.fromkeys((ast.List, ast.Tuple, ast.Set), Survey._collection),
+    ast.Name: Survey._name,
+    ast.Attribute: Survey._attribute,
+    ast.Constant: Survey._constant,
+    ast.Call: Survey._call,
+    ast.NamedExpr: Survey._named,
+    ast.Lambda: Survey._lambda,
+}
 
 
 def _unpacked(target: ast.Tuple | ast.List, value: ast.expr | None) -> Iterator[tuple[ast.expr, ast.expr | None]]:

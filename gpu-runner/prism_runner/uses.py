@@ -7,18 +7,22 @@ import ast
 import hashlib
 import string
 from collections import defaultdict
+from operator import itemgetter
 from typing import TypedDict
 
 from prism_runner.folding import Folding
 from prism_runner.origins import ATTRIBUTE_CALLS, UNKNOWN, Origins
-from prism_runner.scopes import CallSite, Scope, mentioned_in
+from prism_runner.scopes import Scope, mentioned_by
 from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
 
 PLACES = 5  # of one name
 MOST_USES = 20_000  # different names, or calls, of a module
 MOST_GUARDS = 100  # of a call of a function of the module
 EXCERPT_BYTES = 4096
 NOTHING: frozenset[str] = frozenset()
+
+Located = ast.stmt | ast.expr | ast.pattern
 
 
 class Site(TypedDict):
@@ -44,10 +48,9 @@ class Argument(TypedDict):
     mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; `..` where a text has that
 
 
-class Call(Site):
-    """A call of something known."""
+class Given(TypedDict):
+    """What a call is given."""
 
-    name: str
     arguments: list[Argument]
     keywords: dict[str, Argument]
     guards: list[str]  # what the conditions around it mention
@@ -58,6 +61,12 @@ class Caller(TypedDict):
 
     name: str  # the function that calls it
     guards: list[str]  # what the conditions around the call mention, at most 100 names
+
+
+class Call(Site, Given):
+    """A call of something known."""
+
+    name: str
 
 
 class FunctionFacts(TypedDict):
@@ -79,6 +88,7 @@ class Reading:
 
     def __init__(self, source: str, survey: Survey, folding: Folding, origins: Origins) -> None:
         self.survey, self.folding, self.origins = survey, folding, origins
+        self.is_ascii = source.isascii()
         unified = source.replace("\r\n", "\n").replace("\r", "\n")  # the three ends of line that Python knows
         self.lines = unified.encode("utf-8", "surrogatepass").split(b"\n")
         self._made: dict[ast.expr, frozenset[str]] = {}
@@ -106,24 +116,25 @@ class Reading:
             if text is not None and text.isidentifier():
                 self._use(built, f"?.{text}" if _is_special(text) else f'"{text}"')
         listed = [use for places in self._places.values() for use in places]
-        return sorted(listed, key=lambda use: (use["line"], use["column"], use["name"], use["node"]))
+        return sorted(listed, key=itemgetter("line", "column", "name", "node"))
 
     def calls(self) -> list[Call]:
         """Every call of something known, in the order of the source."""
-        listed: dict[str, list[Call]] = defaultdict(list)
+        listed: dict[object, list[Call]] = defaultdict(list)
         for site in self.survey.calls:
-            names = sorted(name for name in self.origins.of(site.node.func) if isinstance(name, str))
-            for name in names:
+            for name in sorted(each for each in self.origins.of(site.node.func) if isinstance(each, str)):
                 if name == UNKNOWN:
                     continue
-                call = self._call(name, site)
-                same = listed[repr((name, call["arguments"], call["keywords"], call["guards"]))]
+                arguments = [self._argument(argument) for argument in site.node.args]
+                keywords = {each.arg or "**": self._argument(each.value) for each in site.node.keywords}
+                same = listed[name, *map(_key, arguments), *keywords, *map(_key, keywords.values()), site.guards]
                 if len(same) < PLACES:
-                    same.append(call)
+                    given: Given = {"arguments": arguments, "keywords": keywords, "guards": sorted(site.guards)}
+                    same.append({"name": name, **given, **self._site(site.node)})
                 if len(listed) > MOST_USES:
                     raise TooMany
         every = [call for same in listed.values() for call in same]
-        return sorted(every, key=lambda call: (call["line"], call["column"], call["name"]))
+        return sorted(every, key=itemgetter("line", "column", "name"))
 
     def functions(self) -> list[FunctionFacts]:
         """The call graph: the module's functions in the order of the source, its own statements first."""
@@ -155,7 +166,7 @@ class Reading:
 
     # Uses
 
-    def _use(self, node: ast.AST, name: str, called: bool = False) -> None:
+    def _use(self, node: Located, name: str, called: bool = False) -> None:
         places = self._places[name, type(node).__name__, called]
         if len(self._places) > MOST_USES:
             raise TooMany
@@ -176,12 +187,13 @@ class Reading:
         for origin in self.origins.of(node):
             if isinstance(origin, str) and origin != UNKNOWN:
                 self._use(node, origin, called)
-        chain: list[str] = []
-        at: ast.expr = node
+        chain: list[str] = [node.attr]
+        at = node.value
         while isinstance(at, ast.Attribute):
             chain.append(at.attr)
             at = at.value
-        if UNKNOWN in self.origins.of(at) or not all(isinstance(each, str) for each in self.origins.of(at)):
+        objects = self.origins.of(at)
+        if UNKNOWN in objects or not all(isinstance(each, str) for each in objects):
             self._use(node, ".".join([UNKNOWN, *reversed(chain)]), called)
 
     def _special_names(self) -> None:
@@ -220,16 +232,6 @@ class Reading:
 
     # Calls
 
-    def _call(self, name: str, site: CallSite) -> Call:
-        node = site.node
-        return {
-            "name": name,
-            "arguments": [self._argument(argument) for argument in node.args],
-            "keywords": {each.arg or "**": self._argument(each.value) for each in node.keywords},
-            "guards": sorted(site.guards),
-            **self._site(node),
-        }
-
     def _argument(self, node: ast.expr) -> Argument:
         number = node.value if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) else None
         text = self.folding.text(node) if number is None else str(number)
@@ -237,12 +239,15 @@ class Reading:
 
     def _made_of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it are made of."""
-        if node not in self._made:
+        if isinstance(node, ast.Constant):
+            return mentioned_by([node])
+        made = self._made.get(node)
+        if made is None:
             self._made[node] = NOTHING  # for a value that depends on itself
-            inside = [node] if isinstance(node, (ast.Name, ast.Constant)) else ast.walk(node)
-            named = [each for each in inside if isinstance(each, ast.Name)]
-            self._made[node] = mentioned_in(node).union(*(self._bound_to(name) for name in named))
-        return self._made[node]
+            nodes = nodes_in(node)
+            bound = [self._bound_to(each) for each in nodes if isinstance(each, ast.Name)]
+            made = self._made[node] = mentioned_by(nodes).union(*bound)
+        return made
 
     def _bound_to(self, name: ast.Name) -> frozenset[str]:
         at: Scope | None = self.survey.scope_of.get(name)
@@ -255,19 +260,19 @@ class Reading:
         made = [self._made_of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
         return frozenset.intersection(*made)
 
-    def _site(self, node: ast.AST) -> Site:
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-        last, end = getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column
+    def _site(self, node: Located) -> Site:
+        line, column = node.lineno, node.col_offset
+        last, end = node.end_lineno or line, node.end_col_offset or column
         text = self.lines[line - 1] if line <= len(self.lines) else b""
         if last == line:
-            excerpt = text[column:end][:EXCERPT_BYTES]
+            excerpt = text[column : min(end, column + EXCERPT_BYTES)]
         else:
             covered = self.lines[line - 1 : min(last, line + EXCERPT_BYTES)]
             if covered:
                 covered[-1] = covered[-1][:end] if last <= line + EXCERPT_BYTES else covered[-1]
                 covered[0] = covered[0][column:]
             excerpt = b"\n".join(covered)[:EXCERPT_BYTES]
-        before = column if text.isascii() else len(text[:column].decode("utf-8", "replace"))
+        before = column if self.is_ascii else len(text[:column].decode("utf-8", "replace"))
         return {
             "node": type(node).__name__,
             "line": line,
@@ -279,6 +284,10 @@ class Reading:
 def _callers(found: set[tuple[str, frozenset[str]]]) -> list[Caller]:
     listed = sorted((name, sorted(guards)) for name, guards in found)
     return [{"name": name, "guards": guards[:MOST_GUARDS]} for name, guards in listed]
+
+
+def _key(argument: Argument) -> tuple[str | None, ...]:
+    return (argument["text"], *argument["mentions"])
 
 
 def _is_special(name: str) -> bool:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prism_runner
-from prism_runner.inspect_module import inspect_source
+from prism_runner.canonical_source import canonical_source
+from prism_runner.inspect_module import inspect_source, remove_docstrings
+from prism_runner.survey import Survey
 
 # Real modules of some size: whatever Python people write, in one style.
 SOURCES = sorted(
@@ -149,3 +151,78 @@ def test_a_shingle_is_sixteen_hexadecimal_digits_and_the_set_is_sorted() -> None
     listed = facts(SOURCES[0])["shingles"]
     assert listed == sorted(set(listed))
     assert all(len(each) == 16 and int(each, 16) >= 0 for each in listed)
+
+
+LIBRARY = sorted(path for path in Path(ast.__file__).parent.glob("*.py") if path.stat().st_size < 40_000)
+STATEMENTS = """\
+x = (y := 1) + 2 if not a else -b ** -c
+x: int = 1; (y): str; z.w: float = 1e999
+a, (b, *c) = *d, e = f, = g
+a[1:2, ::3, ...], a[b,], a[()], a[*b], a[(c := 1)] = 1j, -1e999, (), [], {}
+del a, b[0], (c, d)
+x @= y << 1 | 2 ^ 3 & ~4
+a < b <= (c != d) is not e not in f in g
+(a and b or c) and (d or e) and not (f == g)
+(a ** b) ** c ** d, -(-a), (await_)(b)(c), 1 .real, 1.5.imag, (-1).real
+f(*a, b, *c, d=e, **g)(i for i in j if k if l)(**{**m, n: o})
+[i async for i in j], {i: j for i, j in k}, {i for (i, j) in k}, (lambda: (yield))
+lambda a, /, b=1, *c, d, e=2, **f: (a, b)
+f'{a!r:>{b}}' 'c' f"{d['e']}", b'\\x00', 'it\\'s "both"', u'old', '\\ud800'
+assert a, b
+raise
+raise A from (yield)
+from . import a as b, c
+from ..d.e import *
+import f.g as h, i
+global j, k
+if a: pass
+elif b: x
+else:
+    if c: pass
+    elif d: pass
+if a: pass
+else:
+    if b: pass
+    x
+while a: break
+else: continue
+for a, b in c, d: pass
+else: pass
+with a as b, (c, d) as e, f(): pass
+try: pass
+except (A, B) as c: pass
+except: raise
+else: pass
+finally: pass
+try: pass
+except* A: pass
+match a:
+    case [1, *_] | {'b': c, **d} if e: pass
+    case F(g, h=-1) as i: pass
+@a.b
+@c(d)
+class E(F, *G, metaclass=H): i: int
+class J: 'it'; pass
+async def k(l: m, n=o, /, p: q = r, *s: t, u, v=w, **x: y) -> z:
+    'it'; 'and more'
+    async with a: await b
+    async for c in d: yield
+    yield from (e, f)
+def g(*, h): return
+def i(): nonlocal_ = 1; return 1, 2
+"""
+
+
+def assert_written_like_unparse(tree: ast.Module) -> None:
+    remove_docstrings(tree, Survey(tree, "m.py", frozenset(["m.py"])))
+    assert canonical_source(tree) == ast.unparse(tree)
+
+
+@pytest.mark.parametrize("statement", ast.parse(STATEMENTS).body, ids=lambda each: f"line {each.lineno}")
+def test_a_statement_is_written_as_unparse_writes_it(statement: ast.stmt) -> None:
+    assert_written_like_unparse(ast.Module([statement], []))
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
+def test_a_module_is_written_as_unparse_writes_it(path: Path) -> None:
+    assert_written_like_unparse(ast.parse(path.read_bytes()))
