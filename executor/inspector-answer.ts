@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import {
   type Call,
+  type FunctionFacts,
   type Inspector,
   InspectorUnavailableError,
   type ModuleFacts,
@@ -22,6 +23,13 @@ const place = z.int().nonnegative();
 const site = { node: z.string(), line: place, column: place, excerptHash: digestSchema };
 const siteSchema = z.strictObject(site) satisfies z.ZodType<Site>;
 const useSchema = siteSchema.extend({ name: z.string(), called: z.boolean() }) satisfies z.ZodType<Use>;
+const functionSchema = z.strictObject({
+  name: z.string(),
+  line: place,
+  lastLine: place,
+  calls: z.array(z.string()),
+  callers: z.array(z.strictObject({ name: z.string(), guards: z.array(z.string()) })),
+}) satisfies z.ZodType<FunctionFacts>;
 const argumentSchema = z.strictObject({ text: z.string().nullable(), mentions: z.array(z.string()) });
 const callSchema = siteSchema.extend({
   name: z.string(),
@@ -41,7 +49,7 @@ const moduleSchema = z.strictObject({
   uses: z.array(useSchema),
   calls: z.array(callSchema),
   exports: z.record(z.string(), z.array(z.string())),
-  functions: z.array(z.strictObject({ name: z.string(), line: place, calls: z.array(z.string()) })),
+  functions: z.array(functionSchema),
   literals: z.array(
     z.strictObject({
       kind: z.enum(['text', 'bytes', 'integer', 'collection']),

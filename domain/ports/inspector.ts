@@ -23,7 +23,7 @@ export type ModuleFacts = {
   /** Names that the module binds to something from elsewhere, and where they lead. */
   readonly exports: Readonly<Record<string, readonly string[]>>;
   /** The call graph; the module's own statements are the function with the empty name. */
-  readonly functions: readonly { readonly name: string; readonly line: number; readonly calls: readonly string[] }[];
+  readonly functions: readonly FunctionFacts[];
   /** The largest literals, largest first. Entropy in bits a byte, 0 … 8; columns in UTF-8 bytes. */
   readonly literals: readonly {
     readonly kind: 'text' | 'bytes' | 'integer' | 'collection';
@@ -64,6 +64,16 @@ export type Call = Site & {
   readonly keywords: Readonly<Record<string, Argument>>;
   /** Names and attributes in the conditions around it. */
   readonly guards: readonly string[];
+};
+
+export type FunctionFacts = {
+  /** Qualified: `Model.forward`. */
+  readonly name: string;
+  readonly line: number;
+  readonly lastLine: number;
+  readonly calls: readonly string[];
+  /** The functions of the module that call it, with names and attributes in the conditions around each call. */
+  readonly callers: readonly { readonly name: string; readonly guards: readonly string[] }[];
 };
 
 /** The inspector can't answer now: our fault, and never a verdict on the source. */

@@ -2,7 +2,8 @@ import type { Call, ModuleFacts } from '../../domain/ports/inspector.ts';
 import type { Finding, ResolvedContract } from '../../domain/submission/events.ts';
 import type { Modules } from '../role-files.ts';
 import { nameTracer } from '../static/trace-names.ts';
-import { asksForRank, boundRule, guardRule, mostProcesses, primitives, workingExample, writes } from './rules.ts';
+import { reachedByAll } from './reached-by-all.ts';
+import { boundRule, guardRule, mostProcesses, primitives, workingExample, writes } from './rules.ts';
 
 /** `bound`: more than one node's GPUs, never only flagged. `missing`: what the multi-GPU contract wants and the role doesn't show. */
 export type DistributedVerdict = { readonly missing: readonly Finding[]; readonly bound: readonly Finding[] };
@@ -27,8 +28,9 @@ export function judgeDistributed(
         explanation: `The training must ${wants}. ${workingExample} shows how.`,
       }),
     );
+  const isReached = reachedByAll(modules, { training });
   return {
-    missing: [...missing, ...role.flatMap((module) => unguardedWrites(module, trace))],
+    missing: [...missing, ...role.flatMap((module) => unguardedWrites(module, trace, isReached))],
     bound: role.flatMap((module) => beyondOneNode(module, trace)),
   };
 }
@@ -38,16 +40,19 @@ function shows(reached: string, names: readonly string[], attributes: readonly s
   return attributes.includes(reached.slice(reached.lastIndexOf('.') + 1));
 }
 
-function unguardedWrites(module: ModuleFacts, trace: Trace): readonly Finding[] {
+function unguardedWrites(
+  module: ModuleFacts,
+  trace: Trace,
+  isReached: ReturnType<typeof reachedByAll>,
+): readonly Finding[] {
   return module.calls
-    .filter((call) => trace(call.name).some((name) => writes.includes(name)))
-    .filter(({ guards }) => !guards.some((guard) => asksForRank.test(guard)))
+    .filter((call) => trace(call.name).some((name) => writes.includes(name)) && isReached(module, call))
     .map((call) =>
       found(
         guardRule,
         module.path,
         call,
-        `A write must stand under \`if ctx.rank == 0\`. ${workingExample} shows how.`,
+        `A write, or every call of its function, must stand under \`if ctx.rank == 0\`. ${workingExample} shows how.`,
       ),
     );
 }

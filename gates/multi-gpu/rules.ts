@@ -1,5 +1,5 @@
 /** Changes whenever the distributed gate may judge a bundle differently; recorded with every verdict. */
-export const distributedGateVersion = 'distributed/1';
+export const distributedGateVersion = 'distributed/2';
 
 /** More than this many processes, or several nodes, is refused whatever the policy flags (CONTRACT §2). */
 export const mostProcesses = 8;
@@ -43,7 +43,7 @@ export const primitives = [
   },
 ] as const;
 
-/** Calls that write, and so must stand under a condition that asks for the rank. */
+/** Calls that write, and so must stand under a condition that asks for the rank, or in a function that is only called under one. */
 export const writes = ['torch.save', 'numpy.save', 'numpy.savez', 'numpy.savez_compressed', 'numpy.savetxt'];
 export const asksForRank = /rank|is_main|is_master|main_process/i;
 

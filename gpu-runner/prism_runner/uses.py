@@ -16,6 +16,7 @@ from prism_runner.survey import Survey
 
 PLACES = 5  # of one name
 MOST_USES = 20_000  # different names, or calls, of a module
+MOST_GUARDS = 100  # of a call of a function of the module
 EXCERPT_BYTES = 4096
 NOTHING: frozenset[str] = frozenset()
 
@@ -57,7 +58,16 @@ class FunctionFacts(TypedDict):
 
     name: str  # qualified; empty for the module's own statements
     line: int
+    lastLine: int
     calls: list[str]  # where they lead, or the qualified name of a function of the module
+    callers: "list[Caller]"  # different ones
+
+
+class Caller(TypedDict):
+    """Where a function of the module is called."""
+
+    name: str  # the function that calls it
+    guards: list[str]  # what the conditions around the call mention, at most 100 names
 
 
 class TooMany(Exception):
@@ -118,16 +128,30 @@ class Reading:
     def functions(self) -> list[FunctionFacts]:
         """The call graph: the module's functions in the order of the source, its own statements first."""
         calls: dict[str, set[str]] = defaultdict(set)
+        callers: dict[str, set[tuple[str, frozenset[str]]]] = defaultdict(set)
         for site in self.survey.calls:
             for callee in self.origins.of(site.node.func):
                 if not isinstance(callee, str):
-                    calls[site.scope.name].add(self.survey.defined_as[callee])
+                    name = self.survey.defined_as[callee]
+                    calls[site.scope.name].add(name)
+                    callers[name].add((site.scope.name, site.guards))
                 elif callee != UNKNOWN:
                     calls[site.scope.name].add(callee)
-        lines: dict[str, int] = {"": 1}
+        if sum(map(len, callers.values())) > MOST_USES:
+            raise TooMany
+        places: dict[str, tuple[int, int]] = {"": (1, len(self.lines))}
         for definition, name in self.survey.defined_as.items():
-            lines.setdefault(name, definition.lineno)
-        return [{"name": name, "line": line, "calls": sorted(calls[name])} for name, line in lines.items()]
+            places.setdefault(name, (definition.lineno, definition.end_lineno or definition.lineno))
+        return [
+            {
+                "name": name,
+                "line": line,
+                "lastLine": last,
+                "calls": sorted(calls[name]),
+                "callers": _callers(callers[name]),
+            }
+            for name, (line, last) in places.items()
+        ]
 
     # Uses
 
@@ -254,3 +278,8 @@ class Reading:
 
 def _is_special(name: str) -> bool:
     return len(name) > 4 and name.startswith("__") and name.endswith("__") and name.isidentifier()
+
+
+def _callers(found: set[tuple[str, frozenset[str]]]) -> list[Caller]:
+    listed = sorted((name, sorted(guards)) for name, guards in found)
+    return [{"name": name, "guards": guards[:MOST_GUARDS]} for name, guards in listed]

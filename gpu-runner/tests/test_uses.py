@@ -180,14 +180,30 @@ torch.save(d)
     assert [call["guards"] for call in facts(source)["calls"]] == [["ctx", "rank"], ["ctx", "rank"], ["is_main"], []]
 
 
-def test_the_call_graph_names_functions_and_what_they_call() -> None:
-    source = "import torch\nclass A:\n  def f(self): return g(torch.zeros(3))\ndef g(x): return x.y()\nA().f()\n"
-    assert facts(source)["functions"] == [
-        {"name": "", "line": 1, "calls": ["A", "A.f"]},
-        {"name": "A", "line": 2, "calls": []},
-        {"name": "A.f", "line": 3, "calls": ["g", "torch.zeros"]},
-        {"name": "g", "line": 4, "calls": []},
+def test_the_call_graph_names_functions_what_they_call_and_who_calls_them_where() -> None:
+    source = """import torch
+class A:
+    def f(self):
+        return g(torch.zeros(3))
+def g(x): return x.y()
+if ctx.rank == 0:
+    A().f()
+"""
+    functions = facts(source)["functions"]
+    assert [(each["name"], each["line"], each["lastLine"], each["calls"]) for each in functions] == [
+        ("", 1, 8, ["A", "A.f"]),
+        ("A", 2, 4, []),
+        ("A.f", 3, 4, ["g", "torch.zeros"]),
+        ("g", 5, 5, []),
     ]
+    by_rank = {"name": "", "guards": ["ctx", "rank"]}
+    assert [each["callers"] for each in functions] == [[], [by_rank], [by_rank], [{"name": "A.f", "guards": []}]]
+
+
+def test_callers_are_bounded() -> None:
+    conditions = "".join(f"    if a{index}: return\n" for index in range(200))
+    (_, f, _) = facts(f"def f(): pass\ndef g():\n{conditions}    f()\n")["functions"]
+    assert [(each["name"], len(each["guards"])) for each in f["callers"]] == [("g", 100)]
 
 
 def test_a_use_has_its_place_in_characters_and_the_digest_of_its_text() -> None:

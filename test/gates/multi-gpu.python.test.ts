@@ -4,6 +4,7 @@ import { policySchema } from '../../domain/policy/policy.ts';
 import type { ResolvedContract } from '../../domain/submission/events.ts';
 import { bundleGates } from '../../gates/bundle-gates.ts';
 import { contract } from '../domain/submission-examples.ts';
+import { specimens } from './corpus.ts';
 import { describeWithInspector } from './python-inspector.ts';
 
 const whole = readFileSync('examples/gpt2-v2/training.py', 'utf8');
@@ -44,6 +45,19 @@ describeWithInspector('the multi-GPU gate over the real inspector', (inspector) 
     });
   }
 
+  const claimed = specimens('honest').filter(({ files }) =>
+    files.some(({ bytes }) => Buffer.from(bytes).includes('torch.distributed')),
+  );
+  it('knows honest bundles of the corpus that use several processes', () => {
+    expect(claimed.map(({ name }) => name)).to.include.members(['data-parallel', 'fully-sharded']);
+  });
+  for (const { name, files } of claimed) {
+    it(`lets ${name} of the honest corpus pass`, async () => {
+      const sources = Object.fromEntries(files.map(({ path, bytes }) => [path, Buffer.from(bytes).toString()]));
+      expect(await rules('', sources)).to.deep.equal([]);
+    });
+  }
+
   const missing: readonly (readonly [string, string, RegExp])[] = [
     ['a process group', 'prism:distributed-init', /init_process_group/],
     ['a device for each process', 'prism:distributed-device', /local_rank/],
@@ -75,6 +89,62 @@ describeWithInspector('the multi-GPU gate over the real inspector', (inspector) 
       '    if ctx.rank != 0:\n        return\n    torch.save',
     );
     expect(await rules(leaving)).to.deep.equal([]);
+  });
+
+  /** The working example whose write is in a function of its own. */
+  const saving = (call: string, helper = 'def save(state, path):\n    torch.save(state, path)\n') =>
+    `${whole.replace('if ctx.rank == 0:\n        torch.save', call)}\n\n${helper}`;
+  const written: readonly (readonly [string, string, readonly string[]])[] = [
+    ['by a function that is only called where the rank is asked for', saving('if ctx.rank == 0:\n        save'), []],
+    ['by a function that everybody calls', saving('if True:\n        save'), ['prism:distributed-rank-guard:41']],
+    [
+      'by a function that somebody else calls as well',
+      saving('save(model, "other.pt")\n    if ctx.rank == 0:\n        save'),
+      ['prism:distributed-rank-guard:42'],
+    ],
+    [
+      'by a function of a function',
+      saving(
+        'if ctx.rank == 0:\n        outer',
+        'def save(*a):\n    torch.save(*a)\n\n\ndef outer(*a):\n    save(*a)\n',
+      ),
+      [],
+    ],
+    [
+      'by a function that nobody is known to call',
+      saving('if ctx.rank == 0:\n        print'),
+      ['prism:distributed-rank-guard:41'],
+    ],
+    [
+      'by a function that only calls itself where the rank is asked for',
+      saving('if True:\n        save', 'def save(*a):\n    torch.save(*a)\n    if rank:\n        save(*a)\n'),
+      ['prism:distributed-rank-guard:41'],
+    ],
+    [
+      'by the entry point, though something calls it where the rank is asked for',
+      whole
+        .replace('    if ctx.rank == 0:\n        torch.save', '    torch.save')
+        .concat('\n\ndef again(ctx):\n    if ctx.rank == 0:\n        train(ctx)\n'),
+      ['prism:distributed-rank-guard:34'],
+    ],
+  ];
+  for (const [where, training, expected] of written) {
+    it(`${expected.length === 0 ? 'lets pass' : 'misses a question for the rank around'} what is written ${where}`, async () => {
+      expect(await rules(training)).to.deep.equal(expected);
+    });
+  }
+
+  it('follows calls into other modules, through those that pass a function on', async () => {
+    const parts = {
+      'tools/__init__.py': 'from tools.io import save\n',
+      'tools/io.py': 'import torch\n\n\ndef save(*a):\n    torch.save(*a)\n',
+    };
+    const script = (call: string) =>
+      whole
+        .replace('if ctx.rank == 0:\n        torch.save', call)
+        .replace('import torch\n', 'import torch\nfrom tools import save\n');
+    expect(await rules(script('if ctx.rank == 0:\n        save'), parts)).to.deep.equal([]);
+    expect(await rules(script('if True:\n        save'), parts)).to.deep.equal(['prism:distributed-rank-guard:5']);
   });
 
   it('finds primitives in the modules that the training imports', async () => {
