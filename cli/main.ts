@@ -26,6 +26,7 @@ import { submit } from './commands/submit.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import { consoleOutput, type Output } from './output.ts';
 import { serviceClient } from './service-client.ts';
+import { escapedJson } from './terminal-text.ts';
 
 /** Every command: what it is called, what it takes, and what it calls. The work is in `commands/`. */
 function program(): Command {
@@ -236,7 +237,8 @@ async function finish({ json }: Local, work: (output: Output) => Promise<number>
 
 /** Logs are JSON lines on stderr: stdout belongs to results. */
 function logger({ logLevel }: Config): Logger {
-  const stderr: DestinationStream = pino.destination(2);
+  const lines = pino.destination(2);
+  const stderr: DestinationStream = { write: (line) => lines.write(escapedJson(line)) };
   return pino({ name: 'prism', level: logLevel, timestamp: pino.stdTimeFunctions.isoTime }, stderr);
 }
 
@@ -248,24 +250,22 @@ function isOperators(error: unknown): error is Error {
 }
 
 function report(error: unknown): number {
-  const isJson = process.argv.includes('--json');
+  const output = consoleOutput(process.argv.includes('--json'));
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof LogUnavailableError && (error.reason === 'unreachable' || error.reason === 'accessDenied')) {
-    process.stderr.write(
-      `prism: ${error.message} (${error.cause instanceof Error ? error.cause.message : error.code})\n`,
-    );
+    output.note(`prism: ${error.message} (${error.cause instanceof Error ? error.cause.message : error.code})`);
     return exitCodes.unreachable;
   }
   if (error instanceof CommandError || isOperators(error)) {
     const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
     const detail = error instanceof CommandError ? error.detail : null;
-    if (isJson) process.stdout.write(`${JSON.stringify({ error: error.message, ...detail })}\n`);
-    else process.stderr.write(`prism: ${error.message}\n`);
+    if (output.isJson) output.result({ error: error.message, ...detail }, () => error.message);
+    else output.note(`prism: ${error.message}`);
     return exitCode;
   }
-  process.stderr.write(`prism: a fault of ours: ${error instanceof Error ? error.stack : String(error)}\n`);
+  output.note(`prism: a fault of ours: ${error instanceof Error ? error.stack : String(error)}`);
   for (let cause = error instanceof Error ? error.cause : undefined; cause !== undefined; ) {
-    process.stderr.write(`  caused by: ${cause instanceof Error ? cause.stack : String(cause)}\n`);
+    output.note(`  caused by: ${cause instanceof Error ? cause.stack : String(cause)}`);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   return exitCodes.fault;

@@ -1,3 +1,5 @@
+import { jsonText, terminalText } from './terminal-text.ts';
+
 /** Where a command writes: results on stdout (one JSON value a line with `--json`), progress and notes on stderr. */
 export type Output = {
   readonly isJson: boolean;
@@ -7,14 +9,16 @@ export type Output = {
   note(text: string): void;
 };
 
-export function consoleOutput(isJson: boolean): Output {
+export type Streams = { readonly [name in 'stdout' | 'stderr']: { write(text: string): unknown } };
+
+export function consoleOutput(isJson: boolean, { stdout, stderr }: Streams = process): Output {
   return {
     isJson,
     result(value, text) {
-      process.stdout.write(`${isJson ? JSON.stringify(value) : text()}\n`);
+      stdout.write(`${isJson ? jsonText(value) : terminalText(text())}\n`);
     },
     note(text) {
-      process.stderr.write(`${text}\n`);
+      stderr.write(`${terminalText(text)}\n`);
     },
   };
 }

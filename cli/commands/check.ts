@@ -13,6 +13,7 @@ import type { Output } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
 import { toSarif } from '../sarif.ts';
 import { sourceExcerpt } from '../source-excerpt.ts';
+import { jsonText } from '../terminal-text.ts';
 
 /** The evaluator image's. Another one may read a source differently. */
 const pythonVersion = '3.11';
@@ -50,10 +51,8 @@ export async function check(
       signal: interrupted.signal,
     });
     interrupted.signal.throwIfAborted();
-    if (options.sarif)
-      output.result(toSarif(checked, programVersion()), () =>
-        JSON.stringify(toSarif(checked, programVersion()), null, 2),
-      );
+    const sarif = options.sarif ? toSarif(checked, programVersion()) : null;
+    if (sarif !== null) output.result(sarif, () => jsonText(sarif, 2));
     else output.result({ path, gates: checked.gates, model: checked.model }, () => report(checked));
     return checked.gates.some(({ verdict }) => verdict === 'failed') ? exitCodes.negative : exitCodes.ok;
   } catch (cause) {
