@@ -1,4 +1,4 @@
-import { jsonText, terminalText } from './terminal-text.ts';
+import { jsonText, oneLine, terminalText } from './terminal-text.ts';
 
 /** Where a command writes: results on stdout (one JSON value a line with `--json`), progress and notes on stderr. */
 export type Output = {
@@ -27,7 +27,7 @@ export type Cell = string | number | null;
 
 /** Left-aligned text columns under their headings; numbers right-aligned. */
 export function table(headings: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const lines = [headings, ...rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))))];
+  const lines = [headings, ...rows.map((row) => row.map((cell) => (cell === null ? '–' : oneLine(String(cell)))))];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
   const isNumber = headings.map((_, column) => rows.some((row) => typeof row[column] === 'number'));
   return lines

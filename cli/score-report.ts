@@ -4,6 +4,7 @@ import type { Finding, Score, SubmissionEvent, SubmissionEventData } from '../do
 import type { RunManifest } from '../executor/run-manifest.ts';
 import { type HeldOutPart, heldOutText } from './held-out-text.ts';
 import { rounded } from './output.ts';
+import { indented } from './terminal-text.ts';
 
 /** How a bundle did on this machine. Bits are a raw byte of the stream, rates a second of the run's frames and training. */
 export type ScoreReport = {
@@ -154,8 +155,10 @@ export function describeReport(report: ScoreReport): string {
     const stream = `a stream of ${streamBytes.toExponential()} bytes within ${budgetSeconds} s`;
     lines.push(['in production', `${percent(coveredShare)} of ${stream}, at this machine's speed`]);
   }
-  return lines.map(([what, text]) => `${what.padEnd(15)}${text}`).join('\n');
+  return lines.map(([what, text]) => `${what.padEnd(headingColumns)}${indented(text, headingColumns)}`).join('\n');
 }
+
+const headingColumns = 15;
 
 function scoreLines(score: NonNullable<ScoreReport['score']>): readonly (readonly [string, string])[] {
   const { blindBpb, blindStandardErrorBpb, undetectedBpb, baselineBpb, streamBytes, coveredBytes } = score;

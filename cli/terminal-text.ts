@@ -8,6 +8,16 @@ export function terminalText(text: string): string {
     .replaceAll(unshown, (character) => (character === '\n' || character === '\t' ? character : '\ufffd'));
 }
 
+/** Text from anywhere where a line is one thing: whoever wrote it can't begin another. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n]\s*/g, ' ⏎ ');
+}
+
+/** Text from anywhere below others: its further lines begin as many columns to the right. */
+export function indented(text: string, columns: number): string {
+  return text.replaceAll('\n', `\n${' '.repeat(columns)}`);
+}
+
 /** The same value as `JSON.stringify` gives, with everything escaped that a terminal might obey. */
 export function jsonText(value: object, indent = 0): string {
   return escapedJson(JSON.stringify(value, null, indent));

@@ -1,6 +1,7 @@
 import { eventsAnswer } from '../answers.ts';
 import type { Output } from '../output.ts';
 import type { ServiceClient } from '../service-client.ts';
+import { oneLine } from '../terminal-text.ts';
 
 /** Prints a submission's timeline: one event a line, oldest first. */
 export async function events(client: ServiceClient, id: string, output: Output): Promise<number> {
@@ -20,6 +21,7 @@ export async function events(client: ServiceClient, id: string, output: Output):
 export function summaryOf(data: Readonly<Record<string, unknown>>): string {
   return Object.entries(data)
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-    .map(([name, value]) => `${name}=${String(value).length > 40 ? `${String(value).slice(0, 12)}…` : String(value)}`)
+    .map(([name, value]) => [name, oneLine(String(value))] as const)
+    .map(([name, value]) => `${name}=${value.length > 40 ? `${value.slice(0, 12)}…` : value}`)
     .join(' ');
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { exitCodes } from '../exit-codes.ts';
 import { type Output, table } from '../output.ts';
 import type { ServiceClient } from '../service-client.ts';
+import { indented, oneLine } from '../terminal-text.ts';
 
 const holdAnswer = z.looseObject({
   id: z.string(),
@@ -84,8 +85,8 @@ function describeHold(hold: z.infer<typeof shownAnswer>): readonly string[] {
     ...shares_sources_with.map((other) => `same ${other.shares} as ${other.submission_id} of ${other.hotkey}`),
     ...reviews.map(({ reviewed_at, verdict, model }) => `reviewed ${reviewed_at} by ${model}: ${verdict}`),
     ...(transcript?.exchanges ?? []).flatMap(({ pass, part, of, opinion, replies }) => [
-      `  ${pass} ${part}/${of}: ${[opinion.kind, opinion.doubt, opinion.detail].filter(Boolean).join(', ')}`,
-      ...(opinion.kind === 'clean' ? [] : replies.slice(-1).map((reply) => `    ${reply}`)),
+      `  ${pass} ${part}/${of}: ${oneLine([opinion.kind, opinion.doubt, opinion.detail].filter(Boolean).join(', '))}`,
+      ...(opinion.kind === 'clean' ? [] : replies.slice(-1).map((reply) => `    ${indented(reply, 4)}`)),
     ]),
   ];
 }

@@ -10,6 +10,7 @@ import {
 import { heldOutText } from '../held-out-text.ts';
 import { type Output, rounded } from '../output.ts';
 import type { ServiceClient } from '../service-client.ts';
+import { oneLine } from '../terminal-text.ts';
 
 const detailSchema = z.looseObject({
   gate: z.looseObject({ name: z.string(), retry_at: z.string().nullable() }).nullable().catch(null),
@@ -25,7 +26,7 @@ const detailSchema = z.looseObject({
 export function describeSubmission(submission: SubmissionAnswer): string {
   const detail = detailSchema.parse(submission);
   const { gate, reason, score } = detail;
-  const why = reason === null ? (submission.error ?? '') : `${reason.code}: ${reason.message ?? ''}`;
+  const why = oneLine(reason === null ? (submission.error ?? '') : `${reason.code}: ${reason.message ?? ''}`);
   switch (submission.status) {
     case 'pending':
       if (gate !== null)

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { events } from '../../cli/commands/events.ts';
 import { showHold } from '../../cli/commands/holds.ts';
 import { status } from '../../cli/commands/status.ts';
-import { consoleOutput } from '../../cli/output.ts';
+import { consoleOutput, table } from '../../cli/output.ts';
 import { describeReport, type ScoreReport } from '../../cli/score-report.ts';
 import type { ServiceClient } from '../../cli/service-client.ts';
 import { jsonText } from '../../cli/terminal-text.ts';
@@ -74,6 +74,38 @@ describe('What a terminal is given', () => {
       }
     });
   }
+
+  it('has no line that others began where a line is one thing', async () => {
+    const forged = 'boom\r\n\ncompleted: 0.5 bits per byte';
+    const { written, output } = streams();
+    await status(answering({ ...submission, reason: { code: 'submissionFault', message: forged } }), 'x', output);
+    await events(
+      answering({ events: [{ type: 'AttemptFailed', recorded_at: 'now', data: { message: forged } }] }),
+      'x',
+      output,
+    );
+    output.result({}, () => table(['reason'], [[forged]]));
+    expect(written.stdout.split('\n')).to.deep.equal([
+      'x  alice',
+      'failed: submissionFault: boom ⏎ completed: 0.5 bits per byte',
+      'now  AttemptFailed  message=boom ⏎ completed: 0.5 bits per byte',
+      'reason',
+      'boom ⏎ completed: 0.5 bits per byte',
+      '',
+    ]);
+  });
+
+  it('has what others wrote on several lines below its heading', async () => {
+    const lines = describeReport({
+      ...report,
+      ...{ reason: { code: 'submissionFault', message: 'boom\nverdict        completed', where: null }, findings: [] },
+    });
+    expect(lines.split('\n')).to.deep.equal([
+      'verdict        failed',
+      'reason         submissionFault: boom',
+      '               verdict        completed',
+    ]);
+  });
 
   it('of a note is the same text with what it would obey made visible', () => {
     const { written, output } = streams();
