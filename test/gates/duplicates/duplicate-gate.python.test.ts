@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Comparison } from '../../../domain/submission/events.ts';
 import type { DuplicateGateAnswer } from '../../../gates/duplicates/duplicate-gate.ts';
 import { SourceIndexBehindError } from '../../../gates/duplicates/duplicate-gate.ts';
+import { sketchVersion } from '../../../gates/duplicates/sketch.ts';
 import { digest, fact } from '../../domain/submission-examples.ts';
 import { describeWithInspector } from '../python-inspector.ts';
 import { court, example, honest, rewritten, type Sources } from './court.ts';
@@ -107,6 +108,16 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     });
   }
 
+  it('takes no model.eval() for a look-up of names: what is dead stays out of a copy that calls it', async () => {
+    await room.receive('original', 'alice', original);
+    await room.judge('original');
+    const copy = Object.entries(hidden(original, ['rename', 'dead'], 1)).map(([path, text]) => {
+      return [path, `${text}\n\ndef settled(model):\n    return model.eval()\n\nsettle = settled\n`] as const;
+    });
+    await room.receive('copy', 'mallory', Object.fromEntries(copy));
+    expect((await room.judge('copy')).kind).to.equal('failed');
+  });
+
   it('leaves what contains an earlier work among more code that can run to an operator', async () => {
     for (const [at, names] of works.entries()) {
       const source = workOf(names);
@@ -192,7 +203,7 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
 
   it('gives no answer while the index lags behind the sketch', async () => {
     await room.receive('one', 'alice', original);
-    const sketch = { sketchVersion: 'sketch/1', keys: [], shingles: { sha256: '9'.repeat(64), bytes: 1, keyId: null } };
+    const sketch = { sketchVersion, keys: [], shingles: { sha256: '9'.repeat(64), bytes: 1, keyId: null } };
     await room.project();
     await room.record('one', fact('SourceSketched', { ...sketch, policyVersion: 1 }));
     const thrown = await room.ask('one').catch((error: unknown) => error);
