@@ -67,6 +67,8 @@ export const upcasters: Upcasters = {
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty, withoutHeldOut],
   ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
+  /** Sketches of fewer keys read as they are. */
+  SourceSketched: [(data) => data],
   SourceCompared: [(data) => ({ ...data, behavingAlike: [] })],
   /** Contracts from before bundles could declare their tokenizer read as they are. */
   ContractResolved: [(data) => data],

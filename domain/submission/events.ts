@@ -49,6 +49,8 @@ export type FailureReason = (typeof failureReasons)[number];
 export const textLimit = 4_096;
 export const explanationLimit = 2_000;
 export const findingsLimit = 100;
+/** Keys of one sketch. */
+export const sketchKeysLimit = 2_048;
 
 const gateSchema = z.enum(gateNames);
 
@@ -88,7 +90,7 @@ export type Review = z.infer<typeof reviewSchema>;
 export const sketchSchema = z.strictObject({
   /** Keys and sets of different versions can't be compared. */
   sketchVersion: z.string(),
-  keys: z.array(z.string().regex(/^[0-9a-f]{12}$/)).max(256),
+  keys: z.array(z.string().regex(/^[0-9a-f]{12}$/)).max(sketchKeysLimit),
   /** The sets of shingles that works are compared by. */
   shingles: blobReferenceSchema,
 });

@@ -131,6 +131,31 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     }
   });
 
+  it('finds an earlier work among many larger functions that can run', async () => {
+    for (const [at, names] of works.entries()) {
+      const source = workOf(names);
+      await room.receive(`original ${at}`, 'alice', source);
+      await room.judge(`original ${at}`);
+      await room.receive(`buried ${at}`, 'bob', hidden(source, ['rename', 'bury'], at));
+      const answer = await room.judge(`buried ${at}`);
+      if (answer.kind !== 'held') return expect.fail(JSON.stringify(answer));
+      expect(answer.reason).to.contain(`original ${at}`);
+      expect(answer.comparison.likenesses[0]?.similarity).to.be.below(0.1);
+    }
+  });
+
+  for (const [what, how] of [
+    ['by a sample of its code', 'bury deep'],
+    ['by some of its functions', 'crowd'],
+  ] as const) {
+    it(`leaves a work that is known ${what} alone to an operator`, async () => {
+      await room.receive('huge', 'bob', hidden(original, [how], 1));
+      const answer = await room.judge('huge');
+      expect(answer.kind === 'held' && answer.reason).to.contain('more code');
+      expect(comparisonOf(answer)).to.deep.include({ verdict: 'held', likenesses: [] });
+    });
+  }
+
   it('lets works of different authors pass, unlike each other', async () => {
     for (const [at, names] of works.entries()) {
       await room.receive(`work ${at}`, `author ${at}`, workOf(names));
