@@ -422,12 +422,22 @@ const dataSchemas = {
     where: z.string().max(textLimit).nullable(),
     message: z.string().max(textLimit),
   }),
+  /** An earlier work was found of which this one, judged before it, is a copy. A hold follows once no other one is in force. */
+  OriginalFound: z.strictObject({
+    /** The earlier submission. */
+    original: z.string(),
+    ...likenessSchema.pick({ exact: true, similarity: true }).shape,
+    /** How long an operator has from when the hold is placed. */
+    holdSeconds: z.int().positive(),
+  }),
   SubmissionHeld: z.strictObject({
     holdId: z.string(),
     source: z.enum(holdSources),
     reason: z.string(),
     operator: z.string().nullable(),
     expiresAt: instantSchema,
+    /** The earlier submission, found after this one was judged, of which this one is a copy; null for any other hold. */
+    copyOf: z.string().nullable(),
   }),
   HoldResolved: z.strictObject({
     holdId: z.string(),

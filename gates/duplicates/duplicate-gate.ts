@@ -62,7 +62,7 @@ export function duplicateGate(
 ): (state: LivingState, policy: ActivePolicy) => Promise<DuplicateGateAnswer> {
   return async (state, { policy }) => {
     const isSketched = state.phase === 'gate' && state.sketchVersion === sketchVersion;
-    return isSketched ? compare(deps, state.identity.submissionId, policy.duplicates) : sketch(deps, state);
+    return isSketched ? compare(deps, state, policy.duplicates) : sketch(deps, state);
   };
 }
 
@@ -83,7 +83,7 @@ async function sketch(
 
 async function compare(
   { index, blobs, examples }: DuplicateGateDeps,
-  submissionId: string,
+  { identity: { submissionId }, originals }: LivingState,
   thresholds: { readonly copyAt: number; readonly candidateAt: number },
 ): Promise<DuplicateGateAnswer> {
   const { own, others, asOfPosition } = index.lookUp(submissionId, mostCompared);
@@ -93,7 +93,8 @@ async function compare(
   const shipped = await examples();
   const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs, shipped)));
   if (asking === undefined) throw new SourceIndexBehindError(`the sets of ${submissionId} are missing`);
-  const opinion = judgeLikeness(asking, compared, shipped, thresholds);
+  const released = new Set(originals.filter(({ isDecided }) => isDecided).map((original) => original.submissionId));
+  const opinion = judgeLikeness(asking, compared, shipped, thresholds, released);
   const { verdict, findings, doubt, likenesses, copies } = isKnownWhole(asking, own.keys) ? opinion : doubted(opinion);
   const alike = behavingAlike(asking, compared);
   const comparison = {

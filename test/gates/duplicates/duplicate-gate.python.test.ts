@@ -3,7 +3,7 @@ import type { Comparison } from '../../../domain/submission/events.ts';
 import type { DuplicateGateAnswer } from '../../../gates/duplicates/duplicate-gate.ts';
 import { SourceIndexBehindError } from '../../../gates/duplicates/duplicate-gate.ts';
 import { sketchVersion } from '../../../gates/duplicates/sketch.ts';
-import { digest, fact } from '../../domain/submission-examples.ts';
+import { digest, fact, held, originalFound, resolved } from '../../domain/submission-examples.ts';
 import { describeWithInspector } from '../python-inspector.ts';
 import { court, example, honest, rewritten, type Sources } from './court.ts';
 
@@ -204,6 +204,33 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     expect(comparison.copies.map(({ submissionId, received }) => [submissionId, received])).to.deep.equal([
       ['late', 'later'],
     ]);
+    expect((await room.ask('late')).kind).to.equal('failed');
+  });
+
+  it('names copies also where it is held itself', async () => {
+    await room.receive('first', 'alice', original);
+    const padded = hidden(original, ['rename', 'pad'], 1);
+    await room.receive('padded', 'bob', padded);
+    await room.receive('late', 'carol', padded);
+    await room.judge('late');
+    await room.judge('first');
+    const answer = await room.judge('padded');
+    expect(answer.kind).to.equal('held');
+    expect(comparisonOf(answer).copies.map(({ submissionId }) => submissionId)).to.deep.equal(['late']);
+  });
+
+  it('doesn’t ask again about an original that an operator has decided on, but about others', async () => {
+    await room.receive('early', 'alice', original);
+    await room.receive('another', 'carol', original);
+    await room.receive('late', 'bob', hidden(original, ['rename'], 1));
+    await room.sketch('late');
+    await room.judge('early');
+    const found = fact('OriginalFound', { ...originalFound.data, original: 'early' });
+    const parked = fact('SubmissionHeld', { ...held('h1', 'duplicate').data, copyOf: 'early' });
+    await room.record('late', found, parked, resolved('h1', 'release'));
+    await room.project();
+    expect((await room.ask('late')).kind).to.equal('passed');
+    await room.sketch('another');
     expect((await room.ask('late')).kind).to.equal('failed');
   });
 
