@@ -67,7 +67,11 @@ export const upcasters: Upcasters = {
   RunConcluded: [(data) => ({ ...data, verdict: null })],
   ScoreComputed: [withoutUncertainty, withoutHeldOut],
   ScoreRecomputed: [withoutUncertainty, withoutHeldOut],
+  /** Sketches of fewer keys read as they are. */
+  SourceSketched: [(data) => data],
   SourceCompared: [(data) => ({ ...data, behavingAlike: [] })],
+  /** A hold of source `duplicate` at the gate of that name reads as that gate's own. */
+  SubmissionHeld: [(data) => ({ ...data, copyOf: null })],
   /** Contracts from before bundles could declare their tokenizer read as they are. */
   ContractResolved: [(data) => data],
   /** Policies from before reruns asked for none. */

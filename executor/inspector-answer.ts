@@ -23,13 +23,6 @@ const place = z.int().nonnegative();
 const site = { node: z.string(), line: place, column: place, excerptHash: digestSchema };
 const siteSchema = z.strictObject(site) satisfies z.ZodType<Site>;
 const useSchema = siteSchema.extend({ name: z.string(), called: z.boolean() }) satisfies z.ZodType<Use>;
-const functionSchema = z.strictObject({
-  name: z.string(),
-  line: place,
-  lastLine: place,
-  calls: z.array(z.string()),
-  callers: z.array(z.strictObject({ name: z.string(), guards: z.array(z.string()) })),
-}) satisfies z.ZodType<FunctionFacts>;
 const argumentSchema = z.strictObject({ text: z.string().nullable(), mentions: z.array(z.string()) });
 const callSchema = siteSchema.extend({
   name: z.string(),

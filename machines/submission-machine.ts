@@ -121,6 +121,10 @@ const submissionSetup = setup({
     isUnscorable: ({ context, event }) =>
       isOfScoredRun({ context, event }) && event.type === 'SubmissionFailed' && event.data.reason === 'unscorable',
     hasNoActiveAttempt: ({ context }) => !hasActiveAttempt({ context }),
+    isNewOriginal: ({ context: { submission }, event }) =>
+      submission.phase !== 'absent' &&
+      event.type === 'OriginalFound' &&
+      submission.originals.every(({ submissionId }) => submissionId !== event.data.original),
     isCorrectingHold: ({ context, event }) =>
       !hasActiveAttempt({ context }) &&
       event.type === 'SubmissionHeld' &&
@@ -160,6 +164,7 @@ function isCurrentHold({ context, event }: ContextAndEvent): boolean {
 
 const fold = { actions: 'fold' } as const;
 const hold = { target: 'held', guard: 'hasNoActiveAttempt', ...fold } as const;
+const original = { OriginalFound: { guard: 'isNewOriginal', ...fold } } as const;
 const withdrawal = { target: 'rejecting', ...fold } as const;
 
 /** Everything about attempts and runs that may happen without leaving the state. */
@@ -184,6 +189,7 @@ function gateState<Target extends MachineState>(gate: GateName, next: Target) {
       ...(gate === 'duplicate' ? { SourceSketched: fold, SourceCompared: fold } : {}),
       GateFailed: { target: 'rejecting', guard, ...fold },
       GateDeferred: { guard, ...fold },
+      ...original,
       SubmissionHeld: hold,
       SubmissionWithdrawn: withdrawal,
     },
@@ -211,6 +217,7 @@ export const submissionMachine = submissionSetup.createMachine({
     queued: {
       meta: { due: 'runs' },
       on: {
+        ...original,
         RunRequested: { guard: 'isNewRun', ...fold },
         AttemptStarted: { target: 'measuring', guard: 'isNextAttempt', ...fold },
         SubmissionHeld: hold,
@@ -220,6 +227,7 @@ export const submissionMachine = submissionSetup.createMachine({
     measuring: {
       meta: { due: 'runs' },
       on: {
+        ...original,
         RunRequested: { guard: 'isNewRun', ...fold },
         AttemptStarted: { guard: 'isNextAttempt', ...fold },
         ...attempts,
@@ -234,6 +242,7 @@ export const submissionMachine = submissionSetup.createMachine({
     scoring: {
       meta: { due: 'conclusion' },
       on: {
+        ...original,
         RunRequested: { target: 'measuring', guard: 'isNewRun', ...fold },
         ScoreComputed: { target: 'attributing', guard: 'isOfScoredRun', ...fold },
         SubmissionFailed: { target: 'failed', guard: 'isUnscorable', ...fold },
@@ -243,6 +252,7 @@ export const submissionMachine = submissionSetup.createMachine({
     attributing: {
       meta: { due: 'conclusion' },
       on: {
+        ...original,
         AttributionDecided: [
           { target: 'completing', guard: 'isAttributed', ...fold },
           { target: 'rejecting', guard: 'isRefusedAttribution', ...fold },
@@ -254,11 +264,12 @@ export const submissionMachine = submissionSetup.createMachine({
     rejecting: { on: { SubmissionRejected: { target: 'rejected', guard: 'isOwnReason', ...fold } } },
     held: {
       meta: { due: 'expiry' },
-      on: { HoldResolved: [...resumptions, refusal], HoldExpired: [...resumptions, refusal] },
+      on: { ...original, HoldResolved: [...resumptions, refusal], HoldExpired: [...resumptions, refusal] },
     },
     completed: {
       meta: { due: 'runs' },
       on: {
+        ...original,
         RunRequested: { guard: 'isNewCorrectingRun', ...fold },
         AttemptStarted: { guard: 'isNextAttempt', ...fold },
         ...attempts,

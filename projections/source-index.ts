@@ -141,12 +141,13 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
-        const ranked = rank(parsedKeys(listed), (key) => withKey.all(key), asking.receivedPosition);
+        const asked = parsedKeys(listed);
+        const ranked = rank(asked, (key) => withKey.all(key), asking.receivedPosition);
         const { behaviour, receivedPosition } = asking;
         const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition);
         const positions = new Set([...ranked.slice(0, limit), ...alike]);
         const others = [...positions].flatMap((position) => at.get(position) ?? []);
-        return { asOfPosition, own: asking, others };
+        return { asOfPosition, own: { ...asking, keys: asked.length }, others };
       }),
   };
 }

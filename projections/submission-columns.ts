@@ -2,10 +2,10 @@ import {
   type Finding,
   type GateName,
   gateNames,
-  type HoldSource,
   type SubmissionEvent,
   type SubmissionEventData,
 } from '../domain/submission/events.ts';
+import { isAskedBy } from '../domain/submission/evolve.ts';
 import type { PublicStatus } from '../domain/submission/state.ts';
 
 /** What each event changes in the row of its submission (`submissions.ts`), beside status, place and time. Pure. */
@@ -21,7 +21,8 @@ export type Known = {
   readonly attempts: number;
   readonly scoreRun: string | null;
   readonly gate: GateName | null;
-  readonly holdSource: HoldSource | null;
+  /** Whether the hold in force is the gate's own question. */
+  readonly holdIsAsked: number | null;
 };
 
 /** Whether an event changes no status and needs nothing from the row: most do, and a rebuild saves a read for each. */
@@ -34,6 +35,7 @@ export function standsApart({ type }: SubmissionEvent): boolean {
     case 'SourceSketched':
     case 'SourceCompared':
     case 'SubmissionReviewed':
+    case 'OriginalFound':
     case 'RunRequested':
     case 'RunConcluded':
     case 'ScoreComputed':
@@ -46,7 +48,10 @@ export function standsApart({ type }: SubmissionEvent): boolean {
 
 const noReason: Columns = { reason_code: null, reason_message: null, reason_where: null };
 const noDeferral: Columns = { deferrals: null, retry_at: null };
-const noHold: Columns = { hold_id: null, hold_source: null, hold_reason: null, hold_expires_at: null };
+const noHold: Columns = {
+  ...{ hold_id: null, hold_source: null, hold_reason: null, hold_expires_at: null },
+  hold_is_asked: null,
+};
 
 /** The columns that an event changes, beside status and place. */
 export function columnsAfter(event: SubmissionEvent, known: Known | null): Columns {
@@ -67,7 +72,7 @@ export function columnsAfter(event: SubmissionEvent, known: Known | null): Colum
     case 'SubmissionFailed':
       return { reason_code: event.data.reason, reason_message: event.data.message, reason_where: event.data.where };
     case 'SubmissionHeld':
-      return holdColumns(event.data);
+      return holdColumns(event.data, known?.gate ?? null);
     case 'HoldResolved':
       return { ...noHold, gate: event.data.resolution === 'release' ? gateAfterRelease(known) : (known?.gate ?? null) };
     case 'HoldExpired':
@@ -83,6 +88,7 @@ export function columnsAfter(event: SubmissionEvent, known: Known | null): Colum
     case 'SubmissionReviewed':
     case 'SourceSketched':
     case 'SourceCompared':
+    case 'OriginalFound':
       return {};
     default:
       return runColumns(event, known);
@@ -97,8 +103,7 @@ function gateAfter(gate: GateName): GateName | null {
 /** A hold that a gate asked for answers that gate's question (`evolve`): a release goes on behind it. */
 function gateAfterRelease(known: Known | null): GateName | null {
   const gate = known?.gate ?? null;
-  const isAnswered = known?.holdSource === 'llm' || known?.holdSource === 'duplicate';
-  return gate !== null && isAnswered ? gateAfter(gate) : gate;
+  return gate !== null && known?.holdIsAsked === 1 ? gateAfter(gate) : gate;
 }
 
 function receiptColumns(data: SubmissionEventData<'SubmissionReceived'>): Columns {
@@ -131,8 +136,12 @@ function failedGateColumns(gate: string, findings: readonly Finding[], policyVer
   };
 }
 
-function holdColumns({ holdId, source, reason, expiresAt }: SubmissionEventData<'SubmissionHeld'>): Columns {
-  return { hold_id: holdId, hold_source: source, hold_reason: reason, hold_expires_at: expiresAt };
+function holdColumns(held: SubmissionEventData<'SubmissionHeld'>, gate: GateName | null): Columns {
+  const { holdId, source, reason, expiresAt } = held;
+  return {
+    ...{ hold_id: holdId, hold_source: source, hold_reason: reason, hold_expires_at: expiresAt },
+    hold_is_asked: Number(isAskedBy(gate, held)),
+  };
 }
 
 function scoreColumns({ score, policyVersion }: SubmissionEventData<'ScoreComputed'>): Columns {

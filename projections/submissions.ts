@@ -31,6 +31,7 @@ function createSql(name: TableNames): string {
     findings TEXT,
     hold_id TEXT,
     hold_source TEXT,
+    hold_is_asked INTEGER,
     hold_reason TEXT,
     hold_expires_at TEXT,
     score_run TEXT,
@@ -83,7 +84,7 @@ function createSql(name: TableNames): string {
 function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
   const select = db.prepare<[string], Known>(
     `SELECT status, parked_status AS parked, expired_holds AS expiredHolds, attempts, score_run AS scoreRun,
-       gate, hold_source AS holdSource
+       gate, hold_is_asked AS holdIsAsked
      FROM ${name(table)} WHERE submission_id = ?`,
   );
   const write = columnWriter(db, name(table));
@@ -135,7 +136,7 @@ function placeColumns({ position, recordedAt }: ProjectedEvent): Columns {
 
 export const submissionsProjection: Projection = {
   name: table,
-  schema: 3,
+  schema: 4,
   streams: [submissionStreamPrefix],
   tables: [table],
   createSql,

@@ -20,9 +20,19 @@ const holdsAnswer = z.looseObject({ holds: z.array(holdAnswer), next_cursor: z.s
 type Hold = z.infer<typeof holdAnswer>;
 
 const opinionAnswer = z.looseObject({ kind: z.string(), doubt: z.string().optional(), detail: z.string().optional() });
+const likenessAnswer = z.looseObject({ submission_id: z.string(), similarity: z.number(), contained: z.number() });
+const comparisonAnswer = z.looseObject({
+  submission_id: z.string(),
+  compared_at: z.string(),
+  verdict: z.string(),
+  likenesses: z.array(likenessAnswer),
+  copies: z.array(likenessAnswer),
+});
 const shownAnswer = holdAnswer.extend({
   submission: z.looseObject({ hotkey: z.string(), status: z.string() }).nullable(),
   shares_sources_with: z.array(z.looseObject({ submission_id: z.string(), hotkey: z.string(), shares: z.string() })),
+  comparisons: z.array(comparisonAnswer),
+  named_by: z.array(comparisonAnswer),
   reviews: z.array(z.looseObject({ reviewed_at: z.string(), verdict: z.string(), model: z.string() })),
   transcript: z
     .looseObject({
@@ -76,19 +86,34 @@ export async function showHold(client: ServiceClient, id: string, output: Output
 }
 
 function describeHold(hold: z.infer<typeof shownAnswer>): readonly string[] {
-  const { submission, shares_sources_with, reviews, transcript } = hold;
+  const { submission, shares_sources_with, comparisons, named_by, reviews, transcript } = hold;
   return [
     `${hold.id}  ${hold.source}, ${hold.state}`,
     `submission ${hold.submission_id} of ${submission?.hotkey ?? 'unknown'}, ${submission?.status ?? 'unknown'}`,
     `held ${hold.held_at}, expires ${hold.expires_at}: ${hold.reason}`,
     ...(hold.operator === null ? [] : [`decided ${hold.ended_at} by ${hold.operator}: ${hold.decision_reason}`]),
     ...shares_sources_with.map((other) => `same ${other.shares} as ${other.submission_id} of ${other.hotkey}`),
+    ...comparisons.flatMap((comparison) => describeComparison('compared', comparison)),
+    ...named_by.flatMap((comparison) => describeComparison(`named by ${comparison.submission_id}`, comparison)),
     ...reviews.map(({ reviewed_at, verdict, model }) => `reviewed ${reviewed_at} by ${model}: ${verdict}`),
     ...(transcript?.exchanges ?? []).flatMap(({ pass, part, of, opinion, replies }) => [
       `  ${pass} ${part}/${of}: ${oneLine([opinion.kind, opinion.doubt, opinion.detail].filter(Boolean).join(', '))}`,
       ...(opinion.kind === 'clean' ? [] : replies.slice(-1).map((reply) => `    ${indented(reply, 4)}`)),
     ]),
   ];
+}
+
+function describeComparison(
+  what: string,
+  { compared_at, verdict, likenesses, copies }: z.infer<typeof comparisonAnswer>,
+): readonly string[] {
+  const line = (kind: string) => (other: z.infer<typeof likenessAnswer>) =>
+    `  ${kind} ${other.submission_id}: ${percent(other.similarity)} in common, ${percent(other.contained)} of the earlier one contained`;
+  return [`${what} ${compared_at}: ${verdict}`, ...likenesses.map(line('like')), ...copies.map(line('copy'))];
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 export type Decision = {

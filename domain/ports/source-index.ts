@@ -19,7 +19,7 @@ export type LookUp = {
   /** The index is a function of the log up to here, and so is the answer. */
   readonly asOfPosition: number;
   /** The asking work itself; null where its sketch hasn't been projected yet. */
-  readonly own: IndexedWork | null;
+  readonly own: (IndexedWork & { /** How many its sketch has. */ readonly keys: number }) | null;
   /** Other works that share keys with it, the one with the rarest keys in common first, then the earliest that behave alike. */
   readonly others: readonly IndexedWork[];
 };

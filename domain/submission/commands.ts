@@ -107,12 +107,22 @@ export type SubmissionCommand =
       readonly operator: string | null;
       readonly expiresAt: string;
     }
+  /** An earlier work, judged after this one, is found to be its original. */
+  | {
+      readonly kind: 'RecordOriginal';
+      readonly original: string;
+      readonly exact: boolean;
+      readonly similarity: number;
+      readonly holdSeconds: number;
+      readonly now: string;
+    }
   | {
       readonly kind: 'ResolveHold';
       readonly holdId: string;
       readonly resolution: 'release' | 'reject';
       readonly operator: string;
       readonly reason: string;
+      readonly now: string;
     }
   | { readonly kind: 'ExpireHold'; readonly holdId: string; readonly policy: ActivePolicy; readonly now: string }
   | { readonly kind: 'Withdraw'; readonly hotkey: string }

@@ -101,7 +101,8 @@ function held(
 ): Decision<SubmissionEvent> {
   if (gate !== 'llm' && gate !== 'duplicate') return refuse('notDue', `The ${gate} gate asks no operator.`);
   const shown = shownText(reason, textLimit);
-  return [{ type: 'SubmissionHeld', data: { holdId, source: gate, reason: shown, operator: null, expiresAt } }];
+  const data = { holdId, source: gate, reason: shown, operator: null, expiresAt, copyOf: null };
+  return [{ type: 'SubmissionHeld', data }];
 }
 
 function deferred(

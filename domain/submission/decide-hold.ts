@@ -2,6 +2,7 @@ import type { Decision } from '../aggregate.ts';
 import { refuse } from '../rejection.ts';
 import { cancelAttempts } from './cancel-attempts.ts';
 import type { SubmissionCommand } from './commands.ts';
+import { heldAsCopy } from './decide-copy.ts';
 import { concernOf, integrityHold } from './decide-integrity.ts';
 import type { SubmissionEvent } from './events.ts';
 import { evolve, isParkable } from './evolve.ts';
@@ -20,19 +21,23 @@ export function decideHold(state: LivingState, command: Command<'Hold'>): Decisi
   if (state.phase === 'completed' && source !== 'audit' && source !== 'operator') {
     return refuse('notDue', 'A completed submission is held by an audit or an operator only.');
   }
-  const held: SubmissionEvent = { type: 'SubmissionHeld', data: { holdId, source, reason, operator, expiresAt } };
+  const held: SubmissionEvent = {
+    type: 'SubmissionHeld',
+    data: { holdId, source, reason, operator, expiresAt, copyOf: null },
+  };
   return [...cancelAttempts(activeRuns(state.runs), operator ?? source, reason), held];
 }
 
 export function decideResolution(state: LivingState, command: Command<'ResolveHold'>): Decision<SubmissionEvent> {
   const refusal = otherHold(state, command.holdId);
   if (refusal !== null) return refusal;
-  const { holdId, resolution, operator, reason } = command;
+  const { holdId, resolution, operator, reason, now } = command;
   const resolved: SubmissionEvent = { type: 'HoldResolved', data: { holdId, resolution, operator, reason } };
-  return resolution === 'release' ? [resolved] : [resolved, rejected('holdRejected', reason)];
+  if (resolution === 'reject') return [resolved, rejected('holdRejected', reason)];
+  return [resolved, ...heldAsCopy(evolve(state, resolved), now)];
 }
 
-/** The first expiry goes back to where the hold came from; the second one rejects. */
+/** The first expiry goes back to where the hold came from, and a copy is held there anew; the second one rejects. */
 export function decideExpiry(state: LivingState, command: Command<'ExpireHold'>): Decision<SubmissionEvent> {
   const refusal = otherHold(state, command.holdId);
   if (refusal !== null) return refusal;
@@ -41,7 +46,9 @@ export function decideExpiry(state: LivingState, command: Command<'ExpireHold'>)
   }
   const expired: SubmissionEvent = { type: 'HoldExpired', data: { holdId: command.holdId } };
   if (state.expiredHolds > 0) return [expired, rejected('holdExpired', 'Nobody decided the hold, twice.')];
-  return [expired, ...heldAgain(evolve(state, expired), command)];
+  const again = evolve(state, expired);
+  const concerned = heldAgain(again, command);
+  return [expired, ...(concerned.length > 0 ? concerned : heldAsCopy(again, command.now))];
 }
 
 /** What speaks against a published score speaks on; before publication the next conclusion says it again. */

@@ -57,6 +57,6 @@ export function integrityHold(
   const expiresAt = new Date(new Date(now).getTime() + policy.holdSeconds * 1_000).toISOString();
   return [
     ...cancelAttempts(activeRuns(state.runs), 'prism', reason),
-    { type: 'SubmissionHeld', data: { holdId, source: 'integrity', reason, operator: null, expiresAt } },
+    { type: 'SubmissionHeld', data: { holdId, source: 'integrity', reason, operator: null, expiresAt, copyOf: null } },
   ];
 }

@@ -2,6 +2,7 @@ import type { Aggregate, Decision } from '../aggregate.ts';
 import { refuse } from '../rejection.ts';
 import type { SubmissionCommand } from './commands.ts';
 import { decideConclusion } from './decide-conclusion.ts';
+import { decideOriginal } from './decide-copy.ts';
 import { decideGate } from './decide-gate.ts';
 import { decideExpiry, decideHold, decideResolution } from './decide-hold.ts';
 import { decideRecomputation } from './decide-recomputation.ts';
@@ -31,6 +32,8 @@ export function decide(state: SubmissionState, command: SubmissionCommand): Deci
       return decideConclusion(state, command);
     case 'Hold':
       return decideHold(state, command);
+    case 'RecordOriginal':
+      return decideOriginal(state, command);
     case 'ResolveHold':
       return decideResolution(state, command);
     case 'ExpireHold':

@@ -49,6 +49,8 @@ export type FailureReason = (typeof failureReasons)[number];
 export const textLimit = 4_096;
 export const explanationLimit = 2_000;
 export const findingsLimit = 100;
+/** Keys of one sketch. */
+export const sketchKeysLimit = 2_048;
 
 const gateSchema = z.enum(gateNames);
 
@@ -88,7 +90,7 @@ export type Review = z.infer<typeof reviewSchema>;
 export const sketchSchema = z.strictObject({
   /** Keys and sets of different versions can't be compared. */
   sketchVersion: z.string(),
-  keys: z.array(z.string().regex(/^[0-9a-f]{12}$/)).max(256),
+  keys: z.array(z.string().regex(/^[0-9a-f]{12}$/)).max(sketchKeysLimit),
   /** The sets of shingles that works are compared by. */
   shingles: blobReferenceSchema,
 });
@@ -420,12 +422,22 @@ const dataSchemas = {
     where: z.string().max(textLimit).nullable(),
     message: z.string().max(textLimit),
   }),
+  /** An earlier work was found of which this one, judged before it, is a copy. A hold follows once no other one is in force. */
+  OriginalFound: z.strictObject({
+    /** The earlier submission. */
+    original: z.string(),
+    ...likenessSchema.pick({ exact: true, similarity: true }).shape,
+    /** How long an operator has from when the hold is placed. */
+    holdSeconds: z.int().positive(),
+  }),
   SubmissionHeld: z.strictObject({
     holdId: z.string(),
     source: z.enum(holdSources),
     reason: z.string(),
     operator: z.string().nullable(),
     expiresAt: instantSchema,
+    /** The earlier submission, found after this one was judged, of which this one is a copy; null for any other hold. */
+    copyOf: z.string().nullable(),
   }),
   HoldResolved: z.strictObject({
     holdId: z.string(),

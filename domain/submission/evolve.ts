@@ -1,6 +1,6 @@
 import { type GateName, gateNames, type SubmissionEvent, type SubmissionEventData } from './events.ts';
 import { evolveRuns, isConcluded } from './runs.ts';
-import type { Hold, Life, LivingState, Parkable, SubmissionState } from './state.ts';
+import type { Hold, Life, LivingState, Original, Parkable, SubmissionState } from './state.ts';
 
 /** Folds one fact into the state. Never decides, never throws: a fact that fits nothing leaves the state as it is. */
 export function evolve(state: SubmissionState, event: SubmissionEvent): SubmissionState {
@@ -11,7 +11,7 @@ export function evolve(state: SubmissionState, event: SubmissionEvent): Submissi
 function received(data: SubmissionEventData<'SubmissionReceived'>): SubmissionState {
   const { submissionId, hotkey, codeHash, bundle, receivedAt, epoch } = data;
   const identity = { submissionId, hotkey, codeHash, bundle, receivedAt, epoch };
-  const life: Life = { identity, contract: null, runs: [], expiredHolds: 0, publishBlind: false };
+  const life: Life = { identity, contract: null, runs: [], expiredHolds: 0, publishBlind: false, originals: [] };
   return { ...life, phase: 'gate', gate: 'contract', deferral: null, sketchVersion: null };
 }
 
@@ -65,6 +65,8 @@ function evolveLiving(
       return state.phase === 'completing' ? { ...life, phase: 'completed', score: state.score, voided: false } : state;
     case 'SubmissionFailed':
       return { ...life, phase: 'failed', reason: event.data.reason };
+    case 'OriginalFound':
+      return { ...state, originals: [...life.originals, originalOf(event.data)] };
     case 'SubmissionHeld':
       return held(state, event.data);
     case 'HoldResolved':
@@ -81,8 +83,8 @@ function evolveLiving(
 }
 
 function lifeOf(state: LivingState): Life {
-  const { identity, contract, runs, expiredHolds, publishBlind } = state;
-  return { identity, contract, runs, expiredHolds, publishBlind };
+  const { identity, contract, runs, expiredHolds, publishBlind, originals } = state;
+  return { identity, contract, runs, expiredHolds, publishBlind, originals };
 }
 
 function inPhase(state: LivingState, phase: 'measuring' | null): LivingState {
@@ -112,13 +114,27 @@ export function isParkable(state: LivingState): state is Parkable {
   );
 }
 
+function originalOf({ original, exact, similarity, holdSeconds }: SubmissionEventData<'OriginalFound'>): Original {
+  const alike = exact ? 'has the same source' : `has ${(similarity * 100).toFixed(1)} % of its source in common`;
+  const reason = `Submission ${original}, which was received earlier, ${alike}.`;
+  return { submissionId: original, reason, holdSeconds, isDecided: false };
+}
+
+/** Whether a hold is a gate's own question. One for an original that others found, or by an operator, isn't, whatever its source. */
+export function isAskedBy(
+  gate: GateName | null,
+  { source, copyOf, operator }: Pick<SubmissionEventData<'SubmissionHeld'>, 'source' | 'copyOf' | 'operator'>,
+): boolean {
+  return gate === source && copyOf === null && operator === null;
+}
+
 function held(state: LivingState, data: SubmissionEventData<'SubmissionHeld'>): SubmissionState {
   if (!isParkable(state)) return state;
-  const { holdId, source, reason, expiresAt } = data;
+  const { holdId, source, reason, expiresAt, copyOf } = data;
   // A hold that a gate asked for answers that gate's question: a release goes on behind it, an expiry asks it again.
-  const asksGate = state.phase === 'gate' && state.gate === source;
-  const onRelease = asksGate ? afterGate(lifeOf(state), state.gate) : state;
-  const hold: Hold = { holdId, source, reason, expiresAt, onRelease, onExpiry: state };
+  const onRelease =
+    state.phase === 'gate' && isAskedBy(state.gate, data) ? afterGate(lifeOf(state), state.gate) : state;
+  const hold: Hold = { holdId, source, reason, expiresAt, copyOf, onRelease, onExpiry: state };
   return { ...lifeOf(state), phase: 'held', hold };
 }
 
@@ -127,13 +143,15 @@ function holdResolved(state: LivingState, data: SubmissionEventData<'HoldResolve
   if (data.resolution === 'reject') {
     return { ...lifeOf(state), phase: 'rejecting', reason: 'holdRejected', gate: null, findings: [] };
   }
-  const publishBlind = state.publishBlind || state.hold.source === 'integrity';
-  return { ...state.hold.onRelease, expiredHolds: 0, publishBlind };
+  const { onRelease, source, copyOf } = state.hold;
+  const publishBlind = state.publishBlind || source === 'integrity';
+  const originals = state.originals.map((each) => (each.submissionId === copyOf ? { ...each, isDecided: true } : each));
+  return { ...onRelease, expiredHolds: 0, publishBlind, originals };
 }
 
 function holdExpired(state: LivingState): SubmissionState {
   if (state.phase !== 'held') return state;
   const expiredHolds = state.expiredHolds + 1;
-  if (expiredHolds === 1) return { ...state.hold.onExpiry, expiredHolds };
+  if (expiredHolds === 1) return { ...state.hold.onExpiry, expiredHolds, originals: state.originals };
   return { ...lifeOf(state), expiredHolds, phase: 'rejecting', reason: 'holdExpired', gate: null, findings: [] };
 }

@@ -69,6 +69,14 @@ export type Identity = {
   readonly epoch: number;
 };
 
+/** An earlier work of which a submission is a copy, found after it was judged; decided once an operator has released it. */
+export type Original = {
+  readonly submissionId: string;
+  readonly reason: string;
+  readonly holdSeconds: number;
+  readonly isDecided: boolean;
+};
+
 /** What every phase after the receipt carries. */
 export type Life = {
   readonly identity: Identity;
@@ -78,6 +86,8 @@ export type Life = {
   readonly expiredHolds: number;
   /** An operator released an integrity hold: the blind value is what gets published. */
   readonly publishBlind: boolean;
+  /** In the order of their finding. */
+  readonly originals: readonly Original[];
 };
 
 /** A gate that could not answer: our outage, with the time of the next try. */
@@ -94,6 +104,8 @@ export type Hold = {
   readonly source: HoldSource;
   readonly reason: string;
   readonly expiresAt: string;
+  /** The original that it is about; null for a hold of another kind. */
+  readonly copyOf: string | null;
   /** Where a release resumes, and where the first expiry returns to. */
   readonly onRelease: Parkable;
   readonly onExpiry: Parkable;

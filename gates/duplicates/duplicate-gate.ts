@@ -4,19 +4,19 @@ import type { BlobSink, Blobs } from '../../domain/ports/blobs.ts';
 import type { BundleReader } from '../../domain/ports/bundles.ts';
 import type { Inspector } from '../../domain/ports/inspector.ts';
 import type { IndexedWork, SourceIndex } from '../../domain/ports/source-index.ts';
-import type { Comparison, Finding, Sketch } from '../../domain/submission/events.ts';
+import { type Comparison, type Finding, type Sketch, sketchKeysLimit } from '../../domain/submission/events.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { readModules } from '../read-modules.ts';
 import { behavingAlike, behaviourFindings } from './behaving.ts';
 import type { Examples } from './examples.ts';
-import { judgeLikeness } from './judge.ts';
+import { judgeLikeness, type Opinion } from './judge.ts';
 import { type ComparedWork, comparedWork } from './likeness.ts';
 import { reachedBy } from './reachable.ts';
 import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
 import { sketchKeys, sketchVersion } from './sketch.ts';
 
 /** Changes whenever the gate may judge the same works differently; recorded with every verdict. */
-export const duplicateGateVersion = 'duplicate/2';
+export const duplicateGateVersion = 'duplicate/3';
 
 /** So many works are compared by their whole sets. */
 const mostCompared = 16;
@@ -62,7 +62,7 @@ export function duplicateGate(
 ): (state: LivingState, policy: ActivePolicy) => Promise<DuplicateGateAnswer> {
   return async (state, { policy }) => {
     const isSketched = state.phase === 'gate' && state.sketchVersion === sketchVersion;
-    return isSketched ? compare(deps, state.identity.submissionId, policy.duplicates) : sketch(deps, state);
+    return isSketched ? compare(deps, state, policy.duplicates) : sketch(deps, state);
   };
 }
 
@@ -83,7 +83,7 @@ async function sketch(
 
 async function compare(
   { index, blobs, examples }: DuplicateGateDeps,
-  submissionId: string,
+  { identity: { submissionId }, originals }: LivingState,
   thresholds: { readonly copyAt: number; readonly candidateAt: number },
 ): Promise<DuplicateGateAnswer> {
   const { own, others, asOfPosition } = index.lookUp(submissionId, mostCompared);
@@ -93,7 +93,9 @@ async function compare(
   const shipped = await examples();
   const [asking, ...compared] = await Promise.all([own, ...others].map((work) => withSets(work, blobs, shipped)));
   if (asking === undefined) throw new SourceIndexBehindError(`the sets of ${submissionId} are missing`);
-  const { verdict, findings, doubt, likenesses, copies } = judgeLikeness(asking, compared, shipped, thresholds);
+  const released = new Set(originals.filter(({ isDecided }) => isDecided).map((original) => original.submissionId));
+  const opinion = judgeLikeness(asking, compared, shipped, thresholds, released);
+  const { verdict, findings, doubt, likenesses, copies } = isKnownWhole(asking, own.keys) ? opinion : doubted(opinion);
   const alike = behavingAlike(asking, compared);
   const comparison = {
     ...{ gateVersion: duplicateGateVersion, sketchVersion, examples: shipped.digest, asOfPosition },
@@ -103,6 +105,18 @@ async function compare(
   if (verdict === 'held') return { kind: verdict, reason: doubt ?? '', comparison };
   const shown = verdict === 'passed' ? behaviourFindings(alike) : findings;
   return { kind: verdict, gateVersion: duplicateGateVersion, findings: shown, evidence: null, comparison };
+}
+
+/** Beyond a sample of its shingles, or as many keys as a sketch has, an earlier work could be hidden in it. */
+function isKnownWhole({ sets: { architecture, training } }: ComparedWork, keys: number): boolean {
+  return keys < sketchKeysLimit && Math.min(architecture.known, training.known) === Number.POSITIVE_INFINITY;
+}
+
+function doubted(opinion: Opinion): Opinion {
+  if (opinion.verdict !== 'passed') return opinion;
+  const doubt =
+    'It has more code that can run than the gate compares as a whole: an earlier work could be hidden in it.';
+  return { ...opinion, verdict: 'held', doubt };
 }
 
 async function withSets(work: IndexedWork, blobs: Pick<Blobs, 'open'>, examples: Examples): Promise<ComparedWork> {

@@ -18,17 +18,20 @@ const mostReported = 2;
 
 /**
  * What a work's likenesses come to. The earlier receipt is the original, whichever is judged first; works of the same hotkey are nobody's copies, and
- * what a hotkey had handed in before another did isn't copied from there.
+ * what a hotkey had handed in before another did isn't copied from there. Of the works in `released` an operator has said that the asking one is no copy.
  */
 export function judgeLikeness(
   asking: ComparedWork,
   others: readonly ComparedWork[],
   examples: Examples,
   { copyAt, candidateAt }: Thresholds,
+  released: ReadonlySet<string> = new Set(),
 ): Opinion {
   const foreign = others.filter(({ hotkey }) => hotkey !== asking.hotkey);
   const own = others.filter(({ hotkey }) => hotkey === asking.hotkey);
-  const judged = foreign.flatMap((other) => likenessOf(asking, other, examples) ?? []);
+  const judged = foreign
+    .filter(({ submissionId }) => !released.has(submissionId))
+    .flatMap((other) => likenessOf(asking, other, examples) ?? []);
   const hadBefore = own
     .filter((other) => isCopy(likenessOf(asking, other, examples), copyAt))
     .map(({ receivedPosition }) => receivedPosition);
@@ -45,7 +48,7 @@ export function judgeLikeness(
     findings: copied === undefined ? [] : [copyFinding(copied)],
     doubt: verdict === 'held' && containing !== undefined ? containmentOf(containing) : null,
     likenesses: reported(asking, foreign, examples, candidateAt),
-    copies: verdict === 'passed' ? later.filter((likeness) => isCopy(likeness, copyAt)).map(withoutPosition) : [],
+    copies: verdict === 'failed' ? [] : later.filter((likeness) => isCopy(likeness, copyAt)).map(withoutPosition),
   };
 }
 

@@ -17,8 +17,9 @@ export type Reached = {
 
 /** As many as the inspector lists: such a module is known by a sample, out of which nothing is taken. */
 const sampledFrom = 20_000;
+/** The builtins as such: `model.eval()` is a model's own method. */
 const looksUpNames =
-  /\b(?:globals|locals|vars|eval|exec|__dict__|__subclasses__|__init_subclass__|__import__|metaclass)\b/;
+  /(?<!\.)\b(?:globals|locals|vars|eval|exec)\b|\b(?:builtins|__builtins__|__dict__|__subclasses__|__init_subclass__|__import__|metaclass)\b/;
 const definitionHead = /^(?:@[^\n]*\n)*(?:async def|def|class) ([^\s(:[]+)/;
 const word = /[\p{L}\p{N}_]+/gu;
 /** Statements that go on with one before them. */

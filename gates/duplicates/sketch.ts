@@ -1,21 +1,20 @@
 import { hash } from 'node:crypto';
-import type { ResolvedContract } from '../../domain/submission/events.ts';
+import { type ResolvedContract, sketchKeysLimit } from '../../domain/submission/events.ts';
 import { type ShingleSet, shingleSet, type Work, without } from './shingle-set.ts';
 
 /** Changes whenever the same source may get other keys or sets; works sketched by different versions are compared by exact digests alone. */
-export const sketchVersion = 'sketch/1';
+export const sketchVersion = 'sketch/2';
 
 /**
  * A work is found by any of its keys: digests of its canonical source, so that an equal one is always found; bands of MinHash values of each role
  * (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", ch. 3), by which one that has the share s of its shingles in common is found with
- * a probability of 1 − (1 − s⁴)³²: 0.998 at 0.65, 0.87 at 0.5; and each larger function or class, so that whatever is put around it hides nothing.
- * What the examples have too is left out before.
+ * a probability of 1 − (1 − s⁴)³²: 0.998 at 0.65, 0.87 at 0.5; and every function or class of 24 shingles or more, so that whatever is put around it hides
+ * nothing. What the examples have too is left out before. At most `sketchKeysLimit` keys, which disjoint definitions of two roles of 20,000 shingles don't reach.
  */
 const bands = 32;
 const rows = 4;
 const leastValues = 8;
 const leastOfDefinition = 24;
-const mostDefinitions = 64;
 
 export function sketchKeys(
   contract: ResolvedContract,
@@ -34,13 +33,11 @@ export function sketchKeys(
       ...bandKeys(own(work.training)),
       ...definitionKeys(definitions.map((values) => own(shingleSet(values)))),
     ]),
-  ];
+  ].slice(0, sketchKeysLimit);
 }
 
 function definitionKeys(sets: readonly ShingleSet[]): readonly string[] {
-  const telling = sets.filter((set) => set.length >= leastOfDefinition);
-  const largest = telling.toSorted((left, right) => right.length - left.length).slice(0, mostDefinitions);
-  return largest.map((set) => key('definition', ...set));
+  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => key('definition', ...set));
 }
 
 function bandKeys(set: ShingleSet): readonly string[] {

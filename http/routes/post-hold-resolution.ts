@@ -35,10 +35,11 @@ export function postHoldResolution(deps: ResolveHoldDependencies): RouterMiddlew
   return async (ctx) => {
     const decision = await readDecision(ctx);
     const hold = await findHold(deps, ctx);
+    const now = deps.now().toISOString();
     const handled = await deps.commands.handle(
       submissionStream(hold.submissionId),
-      { kind: 'ResolveHold', holdId: hold.id, ...decision },
-      { causeId: deps.newId(), correlationId: hold.submissionId, at: deps.now().toISOString() },
+      { kind: 'ResolveHold', holdId: hold.id, ...decision, now },
+      { causeId: deps.newId(), correlationId: hold.submissionId, at: now },
     );
     if (isRejection(handled)) {
       if (handled.reason !== 'wrongHold') throw rejectionProblem(handled);

@@ -261,7 +261,14 @@ export function runConcluded(
   return fact('RunConcluded', { run, conclusion, verdict });
 }
 export function held(holdId: string, source: HoldSource, expiresAt = instant(86_400)) {
-  return fact('SubmissionHeld', { holdId, source, reason: 'looks odd', operator: null, expiresAt });
+  return fact('SubmissionHeld', { holdId, source, reason: 'looks odd', operator: null, expiresAt, copyOf: null });
+}
+export const originalFound = fact('OriginalFound', {
+  ...{ original: 'original', exact: false, similarity: 0.98, holdSeconds: 86_400 },
+});
+export function heldAsCopy(holdId: string, source: 'duplicate' | 'audit' = 'duplicate') {
+  const { data } = held(holdId, source);
+  return fact('SubmissionHeld', { ...data, copyOf: originalFound.data.original });
 }
 export function resolved(holdId: string, resolution: 'release' | 'reject') {
   return fact('HoldResolved', { holdId, resolution, operator: 'olga', reason: 'looked at it' });
@@ -312,8 +319,16 @@ export function recordOutcome(run: string, attempt: number, outcome: RunOutcome,
 export function hold(holdId: string, source: HoldSource, operator: string | null = null) {
   return { kind: 'Hold', holdId, source, reason: 'looks odd', operator, expiresAt: instant(86_400) } as const;
 }
+export const recordOriginal = { kind: 'RecordOriginal', ...originalFound.data, now: instant(0) } as const;
 export function resolveHold(holdId: string, resolution: 'release' | 'reject') {
-  return { kind: 'ResolveHold', holdId, resolution, operator: 'olga', reason: 'looked at it' } as const;
+  return {
+    kind: 'ResolveHold',
+    holdId,
+    resolution,
+    operator: 'olga',
+    reason: 'looked at it',
+    now: instant(100),
+  } as const;
 }
 export const noStandings: Standings = { champion: null, ofHotkey: null, asOfPosition: 40 };
 export function concludeWith(draft: PolicyDraft, standings: Standings = noStandings, lot = 0.5) {

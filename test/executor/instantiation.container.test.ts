@@ -80,6 +80,7 @@ describeWithEngine('the parameters gate in its container', (real) => {
         runs: [],
         expiredHolds: 0,
         publishBlind: false,
+        originals: [],
       },
       contract: {
         ...{ ...contract, tokenizer, training },

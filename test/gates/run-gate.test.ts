@@ -34,6 +34,7 @@ const submission: LivingState = {
   runs: [],
   expiredHolds: 0,
   publishBlind: false,
+  originals: [],
 };
 const active = { version: 1, policy: policySchema.parse({}) };
 

@@ -6,7 +6,19 @@ import { toAttachment } from '../../domain/blob-digest.ts';
 import { deriveId } from '../../domain/ids.ts';
 import type { SubmissionEvent } from '../../domain/submission/events.ts';
 import { capturedOutput } from '../cli/captured-output.ts';
-import { fact, held, instant, queued, resolved, reviewed, scoring } from '../domain/submission-examples.ts';
+import {
+  compared,
+  fact,
+  held,
+  heldAsCopy,
+  instant,
+  likeness,
+  originalFound,
+  queued,
+  resolved,
+  reviewed,
+  scoring,
+} from '../domain/submission-examples.ts';
 import { happen, submissionOf } from '../projections/fixtures.ts';
 import { type Answer, get, type RunningApp, startApp, token } from './fixtures.ts';
 
@@ -177,6 +189,21 @@ describe('the routes of holds', () => {
     const shown = capturedOutput();
     expect(await showHold(serviceClient(app.url, token), holdId('alice'), shown.output)).to.equal(0);
     expect(shown.lines.join('')).to.contain('looks odd').and.contain('by a-model: held').and.contain(id('bob'));
+  });
+
+  it('show comparisons, and those that name the submission, in words too', async () => {
+    const copy = { ...likeness, submissionId: id('alice'), received: 'later', similarity: 0.98, contained: 1 } as const;
+    const naming = fact('SourceCompared', { ...compared.data, likenesses: [], copies: [copy] });
+    const atDuplicate = queued.slice(0, -2);
+    await given('bob', [...atDuplicate, naming]);
+    await given('alice', [...atDuplicate, compared, originalFound, heldAsCopy(holdId('alice'))]);
+    const shown = capturedOutput();
+    expect(await showHold(serviceClient(app.url, token), holdId('alice'), shown.output)).to.equal(0);
+    expect(shown.lines.join(''))
+      .to.match(/^compared \S+: passed$/m)
+      .and.contain('  like another: 70.0 % in common, 90.0 % of the earlier one contained')
+      .and.match(new RegExp(`^named by ${id('bob')} \\S+: passed$`, 'm'))
+      .and.contain(`  copy ${id('alice')}: 98.0 % in common`);
   });
 
   it('show a hold that no reviewer asked for, and none that there isn’t', async () => {

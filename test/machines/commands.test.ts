@@ -22,6 +22,7 @@ const fruitful: Record<SubmissionCommand['kind'], readonly Phase[]> = {
   CancelAttempt: ['measuring', 'completed'],
   Conclude: ['scoring'],
   Hold: ['gate', 'queued', 'measuring', 'scoring', 'attributing', 'completed'],
+  RecordOriginal: ['gate', 'queued', 'measuring', 'scoring', 'attributing', 'completed', 'held'],
   ResolveHold: ['held'],
   ExpireHold: ['held'],
   Withdraw: ['gate', 'queued'],
@@ -95,7 +96,7 @@ function movingFrom(state: SubmissionState, choice: number): SubmissionCommand |
   const start = choice % commands.length;
   return [...commands.slice(start), ...commands.slice(0, start)].find(
     (command) =>
-      (command.kind !== 'Hold' || choice % 8 === 0) &&
+      ((command.kind !== 'Hold' && command.kind !== 'RecordOriginal') || choice % 8 === 0) &&
       eventsOf(state, command).length > 0 &&
       !isEnd(moved(state, command)),
   );

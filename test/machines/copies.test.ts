@@ -3,8 +3,9 @@ import { toDomainEvent } from '../../domain/event-catalog.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
 import { holdCopies } from '../../machines/due/hold-copies.ts';
+import { RefusedWorkError } from '../../machines/due/performer.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { completed, instant, likeness, measuring, queued, received } from '../domain/submission-examples.ts';
+import { completed, held, instant, likeness, measuring, queued, received } from '../domain/submission-examples.ts';
 import { happen, submissionOf } from '../projections/fixtures.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -57,11 +58,34 @@ describe('A copy that was judged before its original', () => {
     await hold();
     const held = await world.submissions.load(submissionStream('copy'));
     if (held.state.phase !== 'held') return expect.fail(held.state.phase);
-    const release = { kind: 'ResolveHold', resolution: 'release', operator: 'olga', reason: 'not alike' } as const;
+    const release = {
+      kind: 'ResolveHold',
+      resolution: 'release',
+      operator: 'olga',
+      reason: 'not alike',
+      now: instant(1),
+    } as const;
     const context = { causeId: 'release', correlationId: 'copy', at: instant(1) };
     await world.submissions.handle(submissionStream('copy'), { ...release, holdId: held.state.hold.holdId }, context);
     await hold();
     expect((await lastOf('copy')).type).to.equal('HoldResolved');
+  });
+
+  it('is held once another hold of it is released', async () => {
+    await given([...queued.slice(0, -1), held('other', 'llm')]);
+    await hold();
+    expect((await lastOf('copy')).type).to.equal('OriginalFound');
+    const release = { kind: 'ResolveHold', holdId: 'other', resolution: 'release', operator: 'olga' } as const;
+    const context = { causeId: 'release', correlationId: 'copy', at: instant(1) };
+    const command = { ...release, reason: 'clean', now: instant(1) };
+    await world.submissions.handle(submissionStream('copy'), command, context);
+    expect((await lastOf('copy')).data).to.include({ copyOf: 'original', expiresAt: instant(61) });
+  });
+
+  it('remains due where it can’t be told', async () => {
+    await happen(log, submissionOf('original', [received]));
+    const refused = await hold().catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(RefusedWorkError);
   });
 
   it('stays as it is where it has ended', async () => {

@@ -24,6 +24,7 @@ import {
   owner,
   receipt,
   recordGate,
+  recordOriginal,
   recordOutcome,
   requestRun,
   rerunOutcome,
@@ -66,6 +67,8 @@ const fixedCommands: readonly SubmissionCommand[] = [
   hold('h1', 'operator', 'olga'),
   hold('h2', 'llm'),
   hold('h3', 'audit'),
+  recordOriginal,
+  { ...recordOriginal, original: 'another original', exact: true },
   ...['h1', 'another'].flatMap((holdId): readonly SubmissionCommand[] => [
     resolveHold(holdId, 'release'),
     resolveHold(holdId, 'reject'),

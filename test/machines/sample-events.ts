@@ -20,9 +20,11 @@ import {
   finding,
   gateSkipped,
   held,
+  heldAsCopy,
   heldOutMeasured,
   instant,
   measurement,
+  originalFound,
   owner,
   received,
   resolved,
@@ -36,7 +38,7 @@ import {
 /**
  * A bounded set of concrete events, of every type of the catalog, legal or not, to be tried in a state. Bounds: two runs (`score` and
  * a `rerun` or a `heldOut`), two attempts of the score run and one of the other, one deferral of a gate, holds of the sources that a state
- * tells apart.
+ * tells apart, one original, found at the duplicate gate, while a hold is in force there, or once the submission is published.
  */
 export function sampleEvents(state: SubmissionState): readonly SubmissionEvent[] {
   return [...gateEvents(state), ...runEvents(state), ...verdicts, ...holdEvents(state)];
@@ -73,7 +75,8 @@ function runEvents(state: SubmissionState): readonly SubmissionEvent[] {
     return [...starts.map((attempt) => attemptStarted(run, attempt)), ...endings(run, Math.max(1, last))];
   });
   // Runs and traces of holds multiply: two runs are tried where no hold has left one.
-  const isTraced = state.phase !== 'absent' && (state.expiredHolds > 0 || state.publishBlind);
+  const isTraced =
+    state.phase !== 'absent' && (state.expiredHolds > 0 || state.publishBlind || state.originals.length > 0);
   // A state is there to be measured once the score run is over.
   const isExported = runs.length === 1 && scoredRun({ runs })?.run === 'score';
   const heldOut = runRequested(isExported ? 'heldOut' : 'unheardOf', 'heldOut');
@@ -126,8 +129,11 @@ const verdicts: readonly SubmissionEvent[] = [
   fact('ScoreRecomputed', { run: 'score', score, reason: 'season', policyVersion: 2 }),
 ];
 
-/** The sources whose holds differ in a state. Holds that a gate asks for, elsewhere, are like an operator's. */
+/** The sources whose holds differ in a state. Holds that a gate asks for, elsewhere, are like an operator's. A copy is tried with few. */
 function sourcesIn(state: SubmissionState): readonly HoldSource[] {
+  if (state.phase !== 'absent' && state.originals.length > 0) {
+    return state.phase === 'measuring' || state.phase === 'completed' ? ['audit'] : [];
+  }
   if (state.phase === 'gate') {
     return state.gate === 'llm' || state.gate === 'duplicate' ? ['llm', 'duplicate'] : ['operator', 'llm'];
   }
@@ -136,10 +142,22 @@ function sourcesIn(state: SubmissionState): readonly HoldSource[] {
   return state.phase === 'scoring' ? ['integrity', 'operator'] : ['audit', 'integrity'];
 }
 
+function originalEvents(state: SubmissionState): readonly SubmissionEvent[] {
+  if (state.phase === 'absent') return [originalFound];
+  const parked = state.phase === 'held' ? state.hold.onExpiry : state;
+  const isTried =
+    parked.phase === 'completed' ? parked.runs.length === 1 : 'gate' in parked && parked.gate === 'duplicate';
+  if (!isTried) return [];
+  const isUndecided = state.originals.some(({ isDecided }) => !isDecided);
+  const source = state.phase === 'completed' ? 'audit' : 'duplicate';
+  return [originalFound, ...(isUndecided ? [heldAsCopy('h1', source)] : [])];
+}
+
 function holdEvents(state: SubmissionState): readonly SubmissionEvent[] {
   const mayExpire = state.phase === 'absent' || state.runs.length < 2 || state.phase === 'completed';
   return [
     ...sourcesIn(state).map((source) => held('h1', source)),
+    ...originalEvents(state),
     ...['h1', 'another'].flatMap((holdId) => [
       resolved(holdId, 'release'),
       resolved(holdId, 'reject'),

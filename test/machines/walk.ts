@@ -22,16 +22,23 @@ export type Place = {
 /** What of a state the machine and `evolve` can tell apart; whole data (digests, measurements) is left out. */
 export function stateKey(state: SubmissionState): string {
   if (state.phase === 'absent') return 'absent';
-  const { phase, contract, expiredHolds, publishBlind, runs } = state;
+  const { phase, contract, expiredHolds, publishBlind, runs, originals } = state;
   // What led to an end changes nothing there.
   if (phase === 'rejecting' || phase === 'failed' || phase === 'rejected') return JSON.stringify([phase, state.reason]);
-  const shared = [phase, contract === null, expiredHolds, publishBlind, runs.map((run) => runKey(run)).sort()];
+  const shared = [
+    phase,
+    contract === null,
+    expiredHolds,
+    publishBlind,
+    runs.map((run) => runKey(run)).sort(),
+    originals,
+  ];
   switch (state.phase) {
     case 'gate':
       return JSON.stringify([...shared, state.gate, state.deferral?.count]);
     case 'held': {
-      const { source, onRelease, onExpiry } = state.hold;
-      return JSON.stringify([...shared, source, stateKey(onRelease), stateKey(onExpiry)]);
+      const { source, copyOf, onRelease, onExpiry } = state.hold;
+      return JSON.stringify([...shared, source, copyOf, stateKey(onRelease), stateKey(onExpiry)]);
     }
     case 'completed':
       return JSON.stringify([...shared, state.voided]);

@@ -72,6 +72,7 @@ describe('The index of sources', () => {
         ...{ submissionId: 'asking', hotkey: 'author of asking', receivedPosition: 1, kind: 'full' },
         ...{ architectureFingerprint: digest('c'), trainingFingerprint: digest('c') },
         ...{ behaviour: null, sketchVersion: 'sketch/1', shingles: digest('9') },
+        keys: 1,
       },
       others: [],
     });

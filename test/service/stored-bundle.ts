@@ -16,6 +16,7 @@ export async function bundleOf({ blobs }: Storage, archive: Uint8Array): Promise
       runs: [],
       expiredHolds: 0,
       publishBlind: false,
+      originals: [],
     },
     identity: {
       ...{ submissionId: 's', hotkey: 'h', receivedAt: '2026-01-01T00:00:00.000Z', epoch: 0, bundle },

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import type { Comparison } from '../../../domain/submission/events.ts';
 import type { DuplicateGateAnswer } from '../../../gates/duplicates/duplicate-gate.ts';
 import { SourceIndexBehindError } from '../../../gates/duplicates/duplicate-gate.ts';
-import { digest, fact } from '../../domain/submission-examples.ts';
+import { sketchVersion } from '../../../gates/duplicates/sketch.ts';
+import { digest, fact, held, originalFound, resolved } from '../../domain/submission-examples.ts';
 import { describeWithInspector } from '../python-inspector.ts';
 import { court, example, honest, rewritten, type Sources } from './court.ts';
 
@@ -107,6 +108,16 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     });
   }
 
+  it('takes no model.eval() for a look-up of names: what is dead stays out of a copy that calls it', async () => {
+    await room.receive('original', 'alice', original);
+    await room.judge('original');
+    const copy = Object.entries(hidden(original, ['rename', 'dead'], 1)).map(([path, text]) => {
+      return [path, `${text}\n\ndef settled(model):\n    return model.eval()\n\nsettle = settled\n`] as const;
+    });
+    await room.receive('copy', 'mallory', Object.fromEntries(copy));
+    expect((await room.judge('copy')).kind).to.equal('failed');
+  });
+
   it('leaves what contains an earlier work among more code that can run to an operator', async () => {
     for (const [at, names] of works.entries()) {
       const source = workOf(names);
@@ -119,6 +130,31 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
       expect(answer.comparison.likenesses[0]?.similarity).to.be.below(0.96);
     }
   });
+
+  it('finds an earlier work among many larger functions that can run', async () => {
+    for (const [at, names] of works.entries()) {
+      const source = workOf(names);
+      await room.receive(`original ${at}`, 'alice', source);
+      await room.judge(`original ${at}`);
+      await room.receive(`buried ${at}`, 'bob', hidden(source, ['rename', 'bury'], at));
+      const answer = await room.judge(`buried ${at}`);
+      if (answer.kind !== 'held') return expect.fail(JSON.stringify(answer));
+      expect(answer.reason).to.contain(`original ${at}`);
+      expect(answer.comparison.likenesses[0]?.similarity).to.be.below(0.1);
+    }
+  });
+
+  for (const [what, how] of [
+    ['by a sample of its code', 'bury deep'],
+    ['by some of its functions', 'crowd'],
+  ] as const) {
+    it(`leaves a work that is known ${what} alone to an operator`, async () => {
+      await room.receive('huge', 'bob', hidden(original, [how], 1));
+      const answer = await room.judge('huge');
+      expect(answer.kind === 'held' && answer.reason).to.contain('more code');
+      expect(comparisonOf(answer)).to.deep.include({ verdict: 'held', likenesses: [] });
+    });
+  }
 
   it('lets works of different authors pass, unlike each other', async () => {
     for (const [at, names] of works.entries()) {
@@ -171,6 +207,33 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     expect((await room.ask('late')).kind).to.equal('failed');
   });
 
+  it('names copies also where it is held itself', async () => {
+    await room.receive('first', 'alice', original);
+    const padded = hidden(original, ['rename', 'pad'], 1);
+    await room.receive('padded', 'bob', padded);
+    await room.receive('late', 'carol', padded);
+    await room.judge('late');
+    await room.judge('first');
+    const answer = await room.judge('padded');
+    expect(answer.kind).to.equal('held');
+    expect(comparisonOf(answer).copies.map(({ submissionId }) => submissionId)).to.deep.equal(['late']);
+  });
+
+  it('doesn’t ask again about an original that an operator has decided on, but about others', async () => {
+    await room.receive('early', 'alice', original);
+    await room.receive('another', 'carol', original);
+    await room.receive('late', 'bob', hidden(original, ['rename'], 1));
+    await room.sketch('late');
+    await room.judge('early');
+    const found = fact('OriginalFound', { ...originalFound.data, original: 'early' });
+    const parked = fact('SubmissionHeld', { ...held('h1', 'duplicate').data, copyOf: 'early' });
+    await room.record('late', found, parked, resolved('h1', 'release'));
+    await room.project();
+    expect((await room.ask('late')).kind).to.equal('passed');
+    await room.sketch('another');
+    expect((await room.ask('late')).kind).to.equal('failed');
+  });
+
   it('finds at least one of two that are judged at the same time', async () => {
     await room.receive('early', 'alice', original);
     await room.receive('late', 'bob', original);
@@ -192,7 +255,7 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
 
   it('gives no answer while the index lags behind the sketch', async () => {
     await room.receive('one', 'alice', original);
-    const sketch = { sketchVersion: 'sketch/1', keys: [], shingles: { sha256: '9'.repeat(64), bytes: 1, keyId: null } };
+    const sketch = { sketchVersion, keys: [], shingles: { sha256: '9'.repeat(64), bytes: 1, keyId: null } };
     await room.project();
     await room.record('one', fact('SourceSketched', { ...sketch, policyVersion: 1 }));
     const thrown = await room.ask('one').catch((error: unknown) => error);

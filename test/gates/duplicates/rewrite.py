@@ -20,6 +20,12 @@ class Gate{n}(nn.Module):
         return x + self.down(hidden)
 """
 
+BURYING = """
+def buried{n}(x):
+    {body}
+    return x + {n}
+"""
+
 
 class Renamed(ast.NodeTransformer):
     """Own functions, classes, parameters, variables and attributes under other names, as far as the program stays the same."""
@@ -70,6 +76,17 @@ def rewritten(source: str, how: list[str], seed: int) -> str:
         for n in range(1, 9):
             tree.body.append(ast.parse(PADDING.format(n=n)).body[0])
         tree.body += ast.parse("extra = [Gate1, Gate2, Gate3, Gate4, Gate5, Gate6, Gate7, Gate8]").body
+    if "crowd" in how:
+        for n in range(2_100):
+            body = "y = torch.tanh(x * 2 + 1) / (x * x + 3) - torch.relu(x - 4 * x)"
+            tree.body.append(ast.parse(BURYING.format(n=n, body=body)).body[0])
+            tree.body += ast.parse(f"more{n} = buried{n}").body
+    if "bury" in how or "bury deep" in how:
+        many = 40 if "bury" in how else 120
+        for n in range(many):
+            body = "\n    ".join(f"y{k} = x * {k}.25 + torch.tanh(x - {n}.{k}) / {n + k + 2}" for k in range(25))
+            tree.body.append(ast.parse(BURYING.format(n=n, body=body)).body[0])
+        tree.body += ast.parse(f"more = [{', '.join(f'buried{n}' for n in range(many))}]").body
     text = ast.unparse(ast.fix_missing_locations(tree))
     if "reformat" in how:
         text = "\n".join(f"{line}  # note {chance.random()}" if line.rstrip().endswith(")") else line for line in text.split("\n"))

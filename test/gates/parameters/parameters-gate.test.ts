@@ -15,7 +15,7 @@ const files = [{ path: 'architecture.py', bytes: Buffer.from('a') }];
 const reference = { sha256: 'a'.repeat(64), bytes: 1, keyId: null };
 const submission: LivingState = {
   ...{ phase: 'gate', gate: 'parameters', deferral: null, sketchVersion: null, contract, runs: [] },
-  ...{ expiredHolds: 0, publishBlind: false },
+  ...{ expiredHolds: 0, publishBlind: false, originals: [] },
   identity: {
     ...{ submissionId: 's', hotkey: 'h', codeHash: codeHash(files), bundle: reference, epoch: 0 },
     receivedAt: '2026-01-01T00:00:00.000Z',
