@@ -59,7 +59,7 @@ function asLimitedBefore(limits: JsonObject | undefined): JsonObject {
  * written.
  */
 export const upcasters: Upcasters = {
-  AttemptAborted: [(data) => ({ ...data, commitments: null })],
+  AttemptAborted: [(data) => ({ ...data, commitments: null, countsAgainstRun: true })],
   AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   GateFailed: [withoutNodes],

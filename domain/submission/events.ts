@@ -398,6 +398,8 @@ const dataSchemas = {
     log: blobReferenceSchema.nullable(),
     /** Hashes of the logits that the contestant had given until then (PROTOCOL.md §3). */
     commitments: blobReferenceSchema.nullable(),
+    /** Whether it uses up one of the attempts that policy allows: not where the slot was closed for it. */
+    countsAgainstRun: z.boolean(),
   }),
   AttemptCancelled: z.strictObject({ ...attemptKey, operator: z.string(), reason: z.string() }),
   RunConcluded: z.strictObject({

@@ -23,14 +23,15 @@ type RunEvent = Extract<
 export function evolveRuns(runs: readonly Run[], event: RunEvent): readonly Run[] {
   if (event.type === 'RunRequested') {
     const { run, purpose, policyVersion } = event.data;
-    return [...runs, { run, purpose, policyVersion, lastAttempt: 0, lastToken: null, aborted: 0, status: 'waiting' }];
+    const untried = { lastAttempt: 0, lastToken: null, aborted: 0, abortedOn: null };
+    return [...runs, { run, purpose, policyVersion, ...untried, status: 'waiting' }];
   }
   return runs.map((run) => (run.run === event.data.run ? evolveRun(run, event) : run));
 }
 
 function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>): Run {
-  const { purpose, policyVersion, lastAttempt, lastToken, aborted } = run;
-  const kept = { run: run.run, purpose, policyVersion, lastAttempt, lastToken, aborted };
+  const { purpose, policyVersion, lastAttempt, lastToken, aborted, abortedOn } = run;
+  const kept = { run: run.run, purpose, policyVersion, lastAttempt, lastToken, aborted, abortedOn };
   switch (event.type) {
     case 'AttemptStarted': {
       const { attempt, fencingToken, slot, deviceClass, deadlineAt } = event.data;
@@ -56,7 +57,12 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
     case 'AttemptAborted':
-      return { ...kept, aborted: aborted + 1, status: 'waiting' };
+      return {
+        ...kept,
+        aborted: aborted + (event.data.countsAgainstRun ? 1 : 0),
+        abortedOn: run.status === 'attempting' ? run.slot : abortedOn,
+        status: 'waiting',
+      };
     case 'AttemptCancelled':
       return { ...kept, status: 'waiting' };
     case 'RunConcluded':
@@ -66,7 +72,7 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
 
 function conclude(
   run: Run,
-  kept: Pick<Run, 'run' | 'purpose' | 'policyVersion' | 'lastAttempt' | 'lastToken' | 'aborted'>,
+  kept: Pick<Run, 'run' | 'purpose' | 'policyVersion' | 'lastAttempt' | 'lastToken' | 'aborted' | 'abortedOn'>,
   { conclusion, verdict: rerunVerdict }: SubmissionEventData<'RunConcluded'>,
 ): Run {
   if (conclusion !== 'measured') return { ...kept, status: 'concludedWithout', conclusion, rerunVerdict };

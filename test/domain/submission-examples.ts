@@ -184,13 +184,13 @@ export const crashOutcome: Extract<RunOutcome, { kind: 'submissionFault' | 'limi
 export function rerunOutcome(verdict: RerunVerdict): RunOutcome {
   return { ...completedOutcome, record: blob('8'), examination: rerunExamination(verdict) };
 }
-export const ourFault: RunOutcome = {
+export const ourFault = {
   kind: 'infrastructureFault',
   reason: 'refereeLost',
   message: 'the referee is gone',
   log: null,
   commitments: null,
-};
+} as const;
 
 export function fact<Type extends SubmissionEventType>(
   type: Type,
@@ -251,7 +251,7 @@ export function attemptFailed(run: string, attempt: number) {
 }
 export function attemptAborted(run: string, attempt: number) {
   const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null, commitments: null };
-  return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours });
+  return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours, countsAgainstRun: true });
 }
 export function runConcluded(
   run: string,

@@ -42,7 +42,10 @@ describe('Events from before there were cuts', () => {
     const failed = { ...key, verdict: 'nan', where: null, message: 'm', log: null, manifest: null };
     expect(toDomainEvent(written('AttemptFailed', failed)).data).to.deep.equal({ ...failed, cuts: null, keys: null });
     const aborted = { ...key, reason: 'refereeLost', message: 'm', log: null };
-    expect(toDomainEvent(written('AttemptAborted', aborted)).data).to.deep.equal({ ...aborted, commitments: null });
+    expect(toDomainEvent(written('AttemptAborted', aborted)).data).to.deep.equal({
+      ...aborted,
+      ...{ commitments: null, countsAgainstRun: true },
+    });
     const concluded = { run: 'score', conclusion: 'measured' };
     expect(toDomainEvent(written('RunConcluded', concluded)).data).to.deep.equal({ ...concluded, verdict: null });
   });
