@@ -185,6 +185,8 @@ export type Measurement = z.infer<typeof measurementSchema>;
 
 /** What the cuts of an attempt say about its record (domain/integrity/examination.ts). */
 export const examinationSchema = z.strictObject({
+  /** Of the arithmetic; raised whenever the same documents may give another number. */
+  version: z.int().positive(),
   frames: countSchema,
   cuts: countSchema,
   exceedingCuts: countSchema,

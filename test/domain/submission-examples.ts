@@ -1,4 +1,4 @@
-import type { Examination } from '../../domain/integrity/examination.ts';
+import { type Examination, examinationVersion } from '../../domain/integrity/examination.ts';
 import type { RerunVerdict } from '../../domain/integrity/rerun.ts';
 import { type ActivePolicy, type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
 import type { BlobReference } from '../../domain/ports/blobs.ts';
@@ -105,6 +105,7 @@ export const measurement: Measurement = {
 
 /** Too few decoys for a verdict: what is claimed is what counts. */
 export const examination: Examination = {
+  version: examinationVersion,
   ...{ frames: 23, cuts: 368, exceedingCuts: 0, largestMicroNats: 0 },
   ...{ blind: null, signed: null, undetectedBpb: null, rerun: null },
 };
