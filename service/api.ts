@@ -45,6 +45,7 @@ export async function startApi(config: Config, core: Core, logger: Logger, opene
   const { deferredGates } = queries;
   registerServiceMetrics(registry, {
     ...{ head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime, deferredGates },
+    slots: slots.slots,
   });
   const app = createApp({
     sharedToken: config.sharedToken,
