@@ -77,6 +77,7 @@ export async function startApi(config: Config, core: Core, logger: Logger, opene
       ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
     },
     work: { evalJobs: evalJobQueries(readModels), slots },
+    slots: { commands: core.slots, now, newId: randomUUID },
   });
   const server = createServer(app.callback());
   await listen(server, config);

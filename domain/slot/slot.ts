@@ -104,12 +104,17 @@ function decide(state: SlotState, command: SlotCommand): Decision<SlotEvent> {
     case 'ReportFault':
       return reportFault(state, command);
     case 'QuarantineSlot':
-      if (state.quarantine !== null) return [];
+      if (isClosed(state, command.operator)) return [];
       return [{ type: 'SlotQuarantined', data: { operator: command.operator, reason: command.reason } }];
     case 'RestoreSlot':
       if (state.quarantine === null) return [];
       return [{ type: 'SlotRestored', data: { operator: command.operator, reason: command.reason } }];
   }
+}
+
+/** An operator's word stands over what the slot's own faults said. */
+function isClosed({ quarantine }: Registered, operator: string | null): boolean {
+  return quarantine !== null && (operator === null || quarantine.operator !== null);
 }
 
 type Registered = Extract<SlotState, { kind: 'registered' }>;

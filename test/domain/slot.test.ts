@@ -93,6 +93,13 @@ describe('A slot', () => {
     const restore: SlotCommand = { kind: 'RestoreSlot', operator: 'olga', reason: 'cool' };
     given(registered).when(quarantine).thenYields({ type: 'SlotQuarantined' });
     given(registered, quarantined).when(quarantine).thenYields();
+    const itself: SlotEvent = { type: 'SlotQuarantined', data: { operator: null, reason: 'deviceLost: gone' } };
+    given(registered, itself)
+      .when(quarantine)
+      .thenYields({ type: 'SlotQuarantined', data: { operator: 'olga' } });
+    given(registered, quarantined)
+      .when({ ...quarantine, operator: null })
+      .thenYields();
     given(registered, quarantined).when(grant('s1')).thenRefused('slotQuarantined');
     given(registered, granted('s1', 1), quarantined).when(release(1)).thenYields({ type: 'LeaseReleased' });
     const { events } = given(registered, quarantined).when(restore).thenYields({ type: 'SlotRestored' });
