@@ -56,13 +56,11 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
       return { ...kept, status: 'heldOutMeasured', heldOut: event.data.measurement };
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
-    case 'AttemptAborted':
-      return {
-        ...kept,
-        aborted: aborted + (event.data.countsAgainstRun ? 1 : 0),
-        abortedOn: run.status === 'attempting' ? run.slot : abortedOn,
-        status: 'waiting',
-      };
+    case 'AttemptAborted': {
+      const slot = run.status === 'attempting' ? run.slot : abortedOn;
+      const before = !event.data.countsAgainstRun && slot === abortedOn ? 0 : aborted;
+      return { ...kept, aborted: before + (event.data.countsAgainstRun ? 1 : 0), abortedOn: slot, status: 'waiting' };
+    }
     case 'AttemptCancelled':
       return { ...kept, status: 'waiting' };
     case 'RunConcluded':

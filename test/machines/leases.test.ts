@@ -144,6 +144,10 @@ describe('Leases', () => {
 
       const restore = { kind: 'RestoreSlot', operator: 'olga', reason: 'mended' } as const;
       await world.slots.handle(slot, restore, { causeId: 'restore', correlationId: slot, at: instant(0) });
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        while (await world.step());
+        await world.execute(ourFault);
+      }
       await runToTheEnd(world);
       expect((await typesIn(log)).at(-1)).to.equal('SubmissionCompleted');
     }
