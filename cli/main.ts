@@ -21,6 +21,7 @@ import { rebuildProjections, verifyProjections } from './commands/rebuild-projec
 import { replaySubmission } from './commands/replay.ts';
 import { type ScoreOptions, score } from './commands/score.ts';
 import { serve } from './commands/serve.ts';
+import { decideSlot, listSlots } from './commands/slots.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
@@ -78,6 +79,7 @@ function program(): Command {
     );
   addLogCommands(prism);
   holdCommands(prism.command('holds').description('what waits for an operator to decide'));
+  slotCommands(prism.command('slots').description('the devices that attempts run on'));
   projectionCommands(prism.command('projections').description('the read models of the data folder'));
   return prism;
 }
@@ -160,6 +162,23 @@ function holdCommands(holds: Command): void {
         return resolveHold(client(options), id, { resolution, operator, reason }, output);
       }),
     );
+}
+
+function slotCommands(slots: Command): void {
+  remote(slots, 'list', 'what each runs, and why it takes no leases where it takes none').action((options: Remote) =>
+    finish(options, (output) => listSlots(client(options), output)),
+  );
+  for (const [decision, description] of [
+    ['quarantine', 'let one end what it runs, and take no more'],
+    ['restore', 'let a quarantined one take leases again'],
+  ] as const)
+    remote(slots, decision, description)
+      .argument('<slot>', 'as `slots list` names it')
+      .requiredOption('--operator <name>', 'who decides')
+      .requiredOption('--reason <text>', 'why; both go into the log, and the reason of a quarantine is public')
+      .action((slot: string, { operator, reason, ...options }: Remote & { operator: string; reason: string }) =>
+        finish(options, (output) => decideSlot(client(options), slot, decision, { operator, reason }, output)),
+      );
 }
 
 /** What keeps the log safe, and carries it elsewhere. */

@@ -35,8 +35,12 @@ const withoutNodes: Upcast = ({ findings, ...data }) => ({
   findings: (findings as readonly JsonObject[]).map((finding) => ({ ...finding, node: null, excerptHash: null })),
 });
 
-/** Measured before states were exported, models audited, and aborted attempts held against the next. */
-const withoutState: Upcast = (data) => ({ ...data, state: null, seedAudit: null, earlierAttempts: [] });
+/** Measured before states were exported, models audited, and aborted attempts held against the next; examined by the first arithmetic. */
+const withoutState: Upcast = ({ examination, ...data }) => ({
+  ...data,
+  examination: examination === null ? null : { ...(examination as JsonObject), version: 1 },
+  ...{ state: null, seedAudit: null, earlierAttempts: [] },
+});
 
 /** Scored before there was a held-out measure. */
 const withoutHeldOut: Upcast = ({ score, ...data }) => ({
@@ -59,7 +63,7 @@ function asLimitedBefore(limits: JsonObject | undefined): JsonObject {
  * written.
  */
 export const upcasters: Upcasters = {
-  AttemptAborted: [(data) => ({ ...data, commitments: null })],
+  AttemptAborted: [(data) => ({ ...data, commitments: null, countsAgainstRun: true })],
   AttemptCompleted: [withoutCuts, withoutState],
   AttemptFailed: [(data) => ({ ...data, cuts: null, keys: null })],
   GateFailed: [withoutNodes],

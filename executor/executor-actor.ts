@@ -15,6 +15,7 @@
  * Does not: retry (its effects do, `slot-effects.ts`), decide anything about the submission, or know of other slots.
  */
 import { type ActorRefFrom, assign, fromPromise, setup } from 'xstate';
+import { attemptEnded } from '../domain/slot/events.ts';
 import type { AttemptResult } from './attempt.ts';
 import { faultResult } from './evidence.ts';
 import type { LeasedAttempt } from './leased-attempt.ts';
@@ -56,7 +57,7 @@ export type SlotContext = {
   readonly isStopping: boolean;
 };
 
-const noAttempt = { leased: null, result: null, releaseReason: 'ended' };
+const noAttempt = { leased: null, result: null, releaseReason: attemptEnded };
 
 function heldLease({ leased }: SlotContext): LeasedAttempt {
   if (leased === null) throw new Error('the slot has no lease in this state');
@@ -101,7 +102,8 @@ const machineSetup = setup({
     hasNext: ({ context }) => context.next !== null,
     isStopping: ({ context }) => context.isStopping,
     /** A result that isn't recorded in this life is measured again in the next one. */
-    keepsLease: ({ context }) => context.isStopping && context.releaseReason === 'ended' && context.result === null,
+    keepsLease: ({ context }) =>
+      context.isStopping && context.releaseReason === attemptEnded && context.result === null,
   },
   actions: {
     keepForLater: assign(({ event }) =>

@@ -7,17 +7,20 @@ import { checkSlotPlans, type SlotPlan, UnfitSlotPlanError } from './slot-plan.t
 
 export type Slots = CommandHandler<SlotState, SlotCommand, SlotEvent>;
 
+export function assertExecutorName(executorName: string): void {
+  if (/^[a-z0-9.]+$/.test(executorName)) return;
+  throw new UnfitSlotPlanError(
+    `The executor's name ${executorName} may have lower-case letters, digits and dots only.`,
+  );
+}
+
 /** Makes the slots known to the log. A slot that is known with the same properties yields no event. */
 export async function registerSlots(
   plans: readonly SlotPlan[],
   host: { readonly cpus: number; readonly memoryBytes: number },
   { slots, executorName, now }: { readonly slots: Slots; readonly executorName: string; readonly now: () => Date },
 ): Promise<void> {
-  if (!/^[a-z0-9.]+$/.test(executorName)) {
-    throw new UnfitSlotPlanError(
-      `The executor's name ${executorName} may have lower-case letters, digits and dots only.`,
-    );
-  }
+  assertExecutorName(executorName);
   checkSlotPlans(plans, host);
   for (const plan of plans) {
     const stream = slotStream(executorName, plan.device);

@@ -37,7 +37,7 @@ export function slotEffects(parts: ExecutorParts, place: SlotPlace): SlotEffects
       return result;
     },
     record: (leased, result, signal) =>
-      persistently(() => record(parts, leased, result), signal, report(leased, 'record')),
+      persistently(() => record(parts, place, leased, result), signal, report(leased, 'record')),
     clear: async (leased, isStopping, signal) => {
       await lastRun; // An aborted run may be in the middle of making what is to be removed.
       const reportClearing = report(leased, 'clear');
@@ -114,16 +114,38 @@ function givenUp(error: unknown, failures: number, isOver: boolean): AttemptResu
   return faultResult(reason, error instanceof Error ? error.message : String(error));
 }
 
-async function record(parts: ExecutorParts, leased: LeasedAttempt, result: AttemptResult): Promise<void> {
+async function record(
+  parts: ExecutorParts,
+  place: SlotPlace,
+  leased: LeasedAttempt,
+  result: AttemptResult,
+): Promise<void> {
   const { submissionId, run, attempt, fencingToken } = leased.lease;
+  const isSlotClosed = await reportFault(parts, place, leased, result);
   const { outcome, attachments } = await toRecordable(result, parts.blobs);
   const policy = await policyOfRun(parts, leased);
   const now = parts.now().toISOString();
-  const command = { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, policy, now } as const;
+  const command = { kind: 'RecordOutcome', run, attempt, fencingToken, outcome, isSlotClosed, policy, now } as const;
   const context = contextOf(parts, leased, 'recordOutcome');
   const handled = await parts.submissions.handle(submissionStream(submissionId), command, context, attachments);
   const refusal = isRejection(handled) ? handled.reason : null;
   parts.logger.info({ submissionId, run, attempt, ...briefly(result), refusal }, 'an attempt has ended');
+}
+
+/** Tells the slot first: whether it is closed for this fault decides whether the fault counts against the run. */
+async function reportFault(
+  parts: ExecutorParts,
+  { stream }: SlotPlace,
+  leased: LeasedAttempt,
+  { verdict }: AttemptResult,
+): Promise<boolean> {
+  if (verdict.kind !== 'infrastructureFault') return false;
+  const { reason, message } = verdict;
+  const command = { kind: 'ReportFault', fencingToken: leased.lease.fencingToken, reason, message } as const;
+  const handled = await parts.slots.handle(stream, command, contextOf(parts, leased, 'reportFault'));
+  if (isRejection(handled) || handled.state.kind === 'unregistered' || handled.state.quarantine === null) return false;
+  parts.logger.warn({ slot: stream, reason: handled.state.quarantine.reason }, 'the slot is quarantined');
+  return true;
 }
 
 /** The policy that counts is that of the run. */

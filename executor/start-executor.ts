@@ -1,9 +1,9 @@
 /**
  * The executor: one actor a slot, fed by the log.
  *
- * Start: check engine and image, register the slots, fold their streams to the active leases, remove what belongs to
- * none of them, start the actors, give each its active lease, follow the log. The log's head is taken before the fold,
- * so that nothing falls between; what is seen twice is known by its token.
+ * Start: check engine and image, fold the slots' streams to the active leases, remove what belongs to none of them, look
+ * at the GPUs of the others, register the slots, start the actors, give each its active lease, follow the log. The log's
+ * head is taken before the fold, so that nothing falls between; what is seen twice is known by its token.
  *
  * `close()` leaves nothing running: containers are removed, nothing is recorded, leases stay, and the next start runs
  * the same attempts from the beginning. `close({ killRunning: false })` leaves the containers running for the next
@@ -19,11 +19,11 @@ import { dockerEngine } from './docker-engine.ts';
 import { assertRunnerImage, engineFacts } from './engine-facts.ts';
 import { type SlotActor, slotMachine } from './executor-actor.ts';
 import { followLog } from './follow-log.ts';
-import { lookAtGpus } from './gpu-look.ts';
 import { activeLease, type LeasedAttempt } from './leased-attempt.ts';
+import { openSlots } from './open-slots.ts';
 import { attemptScope, type ExecutorParts, type SlotPlace } from './plan-attempt.ts';
 import { reconcile } from './reconcile.ts';
-import { registerSlots } from './register-slots.ts';
+import { assertExecutorName } from './register-slots.ts';
 import { slotEffects } from './slot-effects.ts';
 import { checkSlotPlans, type SlotPlan } from './slot-plan.ts';
 import { type Timings, timings } from './watching.ts';
@@ -46,23 +46,19 @@ export type ExecutorOptions = Omit<
 export type Executor = { close(options?: { readonly killRunning?: boolean }): Promise<void> };
 
 export async function startExecutor(options: ExecutorOptions): Promise<Executor> {
-  const { docker, log, slots, executorName, slotPlans, now, logger, instance } = options;
+  const { docker, log, executorName, slotPlans, logger, instance } = options;
   const runtime = options.runtime ?? null;
   const facts = await engineFacts(docker, runtime);
   await assertRunnerImage(docker, options.runner.imageId, options.runner.runnerDigest);
-  const engine = dockerEngine(docker);
+  assertExecutorName(executorName);
   checkSlotPlans(slotPlans, facts);
-  const { imageId } = options.runner;
-  for (const [device, gpu] of await lookAtGpus(engine, slotPlans, { imageId, instance, runtime }))
-    logger.info({ device, ...gpu }, 'a GPU is ready');
   const parts: ExecutorParts = {
     ...options,
     ...{ runtime, commands: options.commands ?? launchCommands, timings: options.timings ?? timings },
-    engine,
+    engine: dockerEngine(docker),
     hasLocalCgroups: facts.hasLocalCgroups,
   };
   const head = await log.head();
-  await registerSlots(slotPlans, facts, { slots, executorName, now });
   const places = slotPlans.map((plan) => ({
     executor: executorName,
     stream: slotStream(executorName, plan.device),
@@ -76,6 +72,7 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   const orphans = await reconcile(parts.engine, instance, activeIds(parts, places, leases));
   if (orphans.length > 0)
     logger.info({ orphans }, 'removed what an earlier life of this service had left in the engine');
+  await openSlots(parts, places, new Set(leases.keys()), facts);
 
   const actors = startActors(parts, places, leases);
   const following = followLog(log, head, actors, logger);

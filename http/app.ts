@@ -30,6 +30,7 @@ import { getVersion, type VersionDependencies } from './routes/get-version.ts';
 import { getWeights } from './routes/get-weights.ts';
 import { postBridgeSubmission } from './routes/post-bridge-submission.ts';
 import { postHoldResolution } from './routes/post-hold-resolution.ts';
+import { type DecideSlotDependencies, postSlotDecision } from './routes/post-slot-decision.ts';
 import { waitForProjections } from './wait-for-projections.ts';
 
 type DependenciesOf<Route extends (deps: never) => unknown> = Parameters<Route>[0];
@@ -53,6 +54,7 @@ export type AppDependencies = {
     DependenciesOf<typeof getHold> &
     DependenciesOf<typeof postHoldResolution>;
   readonly work: DependenciesOf<typeof getEvalJobs> & DependenciesOf<typeof getGpuStatus>;
+  readonly slots: DecideSlotDependencies;
 };
 
 /** The HTTP face. One line a route; what each does is in the file of its name. */
@@ -82,6 +84,8 @@ export function createApp(deps: AppDependencies): Koa {
   );
   router.get('/internal/v1/holds/:id', internal, ofHolds, getHold(deps.holds));
   router.post('/internal/v1/holds/:id/resolve', internal, postHoldResolution(deps.holds));
+  router.post('/internal/v1/slots/:slot/quarantine', internal, postSlotDecision(deps.slots, 'QuarantineSlot'));
+  router.post('/internal/v1/slots/:slot/restore', internal, postSlotDecision(deps.slots, 'RestoreSlot'));
 
   app.use(answerProblems(deps));
   app.use(nothingServed);

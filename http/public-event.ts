@@ -46,7 +46,7 @@ const publicMembers: Readonly<Record<SubmissionEventType, readonly string[]>> = 
   ],
   HeldOutMeasured: ['run', 'attempt', 'result', 'measurement', 'runnerDigest', 'platform'],
   AttemptFailed: ['run', 'attempt', 'verdict', 'where', 'message', 'cuts', 'keys'],
-  AttemptAborted: ['run', 'attempt', 'reason', 'message'],
+  AttemptAborted: ['run', 'attempt', 'reason', 'message', 'countsAgainstRun'],
   AttemptCancelled: ['run', 'attempt', 'reason'],
   RunConcluded: ['run', 'conclusion', 'verdict'],
   ScoreComputed: ['run', 'score', 'policyVersion'],

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import type { SlotView } from '../projections/gpu-leases.ts';
 import type { ProjectionStatus } from '../projections/projection-status.ts';
 import type { DeferredGate } from '../projections/submissions.ts';
 import { NoLiveVersionError } from '../projections/versions.ts';
@@ -11,6 +12,8 @@ export type ServiceMetricsDependencies = {
   readonly uptimeSeconds: () => number;
   /** Read of `submissions`; throws `NoLiveVersionError` while that is being built. */
   readonly deferredGates: () => readonly DeferredGate[];
+  /** Read of `gpu_leases`; throws `NoLiveVersionError` while that is being built. */
+  readonly slots: () => readonly Pick<SlotView, 'slot' | 'quarantine'>[];
 };
 
 /** What `/metrics` says of log and read models, read when it is asked. A log that can't be asked leaves its samples out. */
@@ -36,6 +39,16 @@ export function registerServiceMetrics(registry: Registry, deps: ServiceMetricsD
       this.reset();
       for (const { gate, reason, submissions } of whereBuilt(deps.deferredGates))
         this.set({ gate, reason }, submissions);
+    },
+  });
+  new Gauge({
+    name: 'prism_slot_quarantined',
+    help: '1 where a slot takes no leases.',
+    labelNames: ['slot'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { slot, quarantine } of whereBuilt(deps.slots)) this.set({ slot }, quarantine === null ? 0 : 1);
     },
   });
   const ofProjections = (name: string, help: string, valueIn: (status: ProjectionStatus) => number) =>
@@ -69,7 +82,7 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-function whereBuilt(read: () => readonly DeferredGate[]): readonly DeferredGate[] {
+function whereBuilt<Row>(read: () => readonly Row[]): readonly Row[] {
   try {
     return read();
   } catch (error) {

@@ -235,6 +235,7 @@ export function projectedDueWork(db: ProjectionDatabase): DueWork {
     submissions: due.submissions,
     waitingRuns: due.waitingRuns,
     freeSlots: slots.freeSlots,
+    openSlots: slots.openSlots,
     expiredLeases: slots.expiredLeases,
   };
 }

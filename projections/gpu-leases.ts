@@ -57,6 +57,8 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
       case 'LeaseExpired':
         tables.end(stream, event.data.fencingToken, 'expired', null, recordedAt);
         break;
+      case 'SlotFaulted':
+        break;
       case 'SlotQuarantined':
         tables.quarantine(stream, event.data.reason);
         break;
@@ -124,7 +126,7 @@ export type SlotView = {
   readonly deadlineAt: string | null;
 };
 
-export type SlotQueries = Pick<DueWork, 'freeSlots' | 'expiredLeases'> & { slots(): readonly SlotView[] };
+export type SlotQueries = Pick<DueWork, 'freeSlots' | 'openSlots' | 'expiredLeases'> & { slots(): readonly SlotView[] };
 
 export function slotQueries(db: ProjectionDatabase): SlotQueries {
   const read = liveReader(db, gpuLeasesProjection, (name) => ({
@@ -140,6 +142,9 @@ export function slotQueries(db: ProjectionDatabase): SlotQueries {
       `SELECT executor, device, device_class AS deviceClass FROM ${name(slots)}
        WHERE fencing_token IS NULL AND quarantine IS NULL ORDER BY slot`,
     ),
+    open: db.prepare<[], ReturnType<DueWork['openSlots']>[number]>(
+      `SELECT executor, device, device_class AS deviceClass FROM ${name(slots)} WHERE quarantine IS NULL ORDER BY slot`,
+    ),
     expired: db.prepare<[string], ReturnType<DueWork['expiredLeases']>[number]>(
       `SELECT executor, device, fencing_token AS fencingToken FROM ${name(slots)} WHERE deadline_at <= ? ORDER BY slot`,
     ),
@@ -147,6 +152,7 @@ export function slotQueries(db: ProjectionDatabase): SlotQueries {
   return {
     slots: () => read(({ all }) => all.all()),
     freeSlots: () => read(({ free }) => free.all()),
+    openSlots: () => read(({ open }) => open.all()),
     expiredLeases: (now) => read(({ expired }) => expired.all(now)),
   };
 }

@@ -45,6 +45,7 @@ export async function startApi(config: Config, core: Core, logger: Logger, opene
   const { deferredGates } = queries;
   registerServiceMetrics(registry, {
     ...{ head, projectionStatuses: statuses, walBytes, uptimeSeconds: process.uptime, deferredGates },
+    slots: slots.slots,
   });
   const app = createApp({
     sharedToken: config.sharedToken,
@@ -76,6 +77,7 @@ export async function startApi(config: Config, core: Core, logger: Logger, opene
       ...{ caughtUp, commands: core.submissions, now, newId: randomUUID },
     },
     work: { evalJobs: evalJobQueries(readModels), slots },
+    slots: { commands: core.slots, now, newId: randomUUID },
   });
   const server = createServer(app.callback());
   await listen(server, config);

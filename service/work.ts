@@ -51,6 +51,9 @@ export async function startWork(
 ): Promise<void> {
   const { storage, metered, submissions, slots, policies, projector } = core;
   const engine = { docker: new Docker(), readBundle: bundleReader(storage.blobs) };
+  // Before the manager: the executor removes what earlier lives left in the engine, and couldn't tell a gate's container from that.
+  const executor = await openExecutor(config, runtime, core, logger, engine);
+  opened.push(() => executor.close());
   const stopping = new AbortController();
   const gates = gateThread(gatePlan(config, runtime, core), {
     ...{ blobs: storage.blobs, logger, stopping: stopping.signal },
@@ -95,8 +98,6 @@ export async function startWork(
     onFault,
   });
   opened.push(manager.close, () => stopping.abort());
-  const executor = await openExecutor(config, runtime, core, logger, engine);
-  opened.push(() => executor.close());
   const wakes = metered.followedBy('processManager').subscribe(await metered.log.head(), async (page) => {
     await projector.waitFor(page.at(-1)?.position ?? 0, projectionPatienceMs);
     manager.wake();

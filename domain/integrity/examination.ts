@@ -6,8 +6,16 @@ import { type Reproduction, type RerunVerdict, reproduction } from './rerun.ts';
 import { signedDifferences } from './signed-differences.ts';
 import { passableMean, undetectedByRerun } from './undetected-advantage.ts';
 
+/**
+ * Version of the arithmetic from documents to examination. It rises with every change after which the same documents and bounds may give
+ * another number: a replay compares only what today's version has stated. 1: a decoy stood for its share of its batch.
+ */
+export const examinationVersion = 2;
+
 /** What the cuts of an attempt say about its record. */
 export type Examination = {
+  /** Of the arithmetic that came to it (`examinationVersion`). */
+  readonly version: number;
   readonly frames: number;
   readonly cuts: number;
   /** Cuts whose largest difference lies above policy's bound. */
@@ -70,6 +78,7 @@ export function examine(
   const reproduced = rerunOf === null ? null : reproduction(rerunOf, record);
   const isConfirmed = reproduced?.firstDifferingGroup === null && !objects;
   return {
+    version: examinationVersion,
     frames: cuts.frames.length,
     cuts: largest.length,
     exceedingCuts,

@@ -9,6 +9,8 @@ export type DueWork = {
   waitingRuns(limit: number): readonly { readonly submissionId: string; readonly run: string }[];
   /** Slots that are free: registered, not leased, not quarantined. */
   freeSlots(): readonly { readonly executor: string; readonly device: string; readonly deviceClass: 'cpu' | 'gpu' }[];
+  /** Slots that are registered and not quarantined, leased or not. */
+  openSlots(): ReturnType<DueWork['freeSlots']>;
   /** Leases whose deadline lies before `now`. */
   expiredLeases(
     now: string,

@@ -1,6 +1,7 @@
 import type { Aggregate, Decision } from '../aggregate.ts';
 import { refuse } from '../rejection.ts';
-import type { SlotEvent, SlotEventData } from './events.ts';
+import { shownText } from '../submission/shown-text.ts';
+import { attemptEnded, messageLimit, type SlotEvent, type SlotEventData } from './events.ts';
 
 export type Lease = SlotEventData<'LeaseGranted'>;
 
@@ -11,15 +12,23 @@ export type SlotState =
       readonly slot: SlotEventData<'SlotRegistered'>;
       readonly lease: Lease | null;
       readonly lastToken: number;
-      readonly quarantine: string | null;
+      readonly quarantine: SlotEventData<'SlotQuarantined'> | null;
+      /** Leases in a row that ended by our fault, and the token of the last such. */
+      readonly faults: { readonly count: number; readonly lastToken: number };
     };
 
+/** So many faults in a row, and the slot takes no more leases: a broken one fails fastest, and would always be the free one. */
+export const mostFaults = 3;
+/** The fault that closes a slot at once: its device is gone. */
+export const deviceLost = 'deviceLost';
+
 const initialState: SlotState = { kind: 'unregistered' };
+const noFaults = { count: 0, lastToken: 0 };
 
 function evolve(state: SlotState, event: SlotEvent): SlotState {
   if (event.type === 'SlotRegistered') {
     return state.kind === 'unregistered'
-      ? { kind: 'registered', slot: event.data, lease: null, lastToken: 0, quarantine: null }
+      ? { kind: 'registered', slot: event.data, lease: null, lastToken: 0, quarantine: null, faults: noFaults }
       : { ...state, slot: event.data };
   }
   if (state.kind === 'unregistered') return state;
@@ -27,13 +36,25 @@ function evolve(state: SlotState, event: SlotEvent): SlotState {
     case 'LeaseGranted':
       return { ...state, lease: event.data, lastToken: event.data.fencingToken };
     case 'LeaseReleased':
+      return { ...state, lease: null, faults: hasWorked(state, event.data) ? noFaults : state.faults };
     case 'LeaseExpired':
-      return { ...state, lease: null };
+      return { ...state, lease: null, faults: withFault(state, event.data) };
+    case 'SlotFaulted':
+      return { ...state, faults: withFault(state, event.data) };
     case 'SlotQuarantined':
-      return { ...state, quarantine: event.data.reason };
+      return { ...state, quarantine: event.data };
     case 'SlotRestored':
-      return { ...state, quarantine: null };
+      return { ...state, quarantine: null, faults: noFaults };
   }
+}
+
+/** One lease is one fault, however often it is told. */
+function withFault({ faults }: Registered, { fencingToken }: { readonly fencingToken: number }): Registered['faults'] {
+  return fencingToken <= faults.lastToken ? faults : { count: faults.count + 1, lastToken: fencingToken };
+}
+
+function hasWorked({ faults }: Registered, { fencingToken, reason }: SlotEventData<'LeaseReleased'>): boolean {
+  return reason === attemptEnded && fencingToken > faults.lastToken;
 }
 
 export type SlotCommand =
@@ -47,6 +68,13 @@ export type SlotCommand =
     }
   | { readonly kind: 'ReleaseLease'; readonly fencingToken: number; readonly reason: string }
   | { readonly kind: 'ExpireLease'; readonly fencingToken: number; readonly now: string }
+  /** What ran under the lease ended by our fault; to be told before the lease is released. */
+  | {
+      readonly kind: 'ReportFault';
+      readonly fencingToken: number;
+      readonly reason: string;
+      readonly message: string;
+    }
   | { readonly kind: 'QuarantineSlot'; readonly operator: string | null; readonly reason: string }
   | { readonly kind: 'RestoreSlot'; readonly operator: string; readonly reason: string };
 
@@ -68,17 +96,25 @@ function decide(state: SlotState, command: SlotCommand): Decision<SlotEvent> {
       if (state.lease?.fencingToken === command.fencingToken && state.lease.deadlineAt > command.now) {
         return refuse('notDue', `The lease runs until ${state.lease.deadlineAt}.`);
       }
-      return endLease(state, command.fencingToken, {
-        type: 'LeaseExpired',
-        data: { fencingToken: command.fencingToken },
-      });
+      return endLease(
+        state,
+        command.fencingToken,
+        ...closing(state, { type: 'LeaseExpired', data: { fencingToken: command.fencingToken } }, leaseExpired),
+      );
+    case 'ReportFault':
+      return reportFault(state, command);
     case 'QuarantineSlot':
-      if (state.quarantine !== null) return [];
+      if (isClosed(state, command.operator)) return [];
       return [{ type: 'SlotQuarantined', data: { operator: command.operator, reason: command.reason } }];
     case 'RestoreSlot':
       if (state.quarantine === null) return [];
       return [{ type: 'SlotRestored', data: { operator: command.operator, reason: command.reason } }];
   }
+}
+
+/** An operator's word stands over what the slot's own faults said. */
+function isClosed({ quarantine }: Registered, operator: string | null): boolean {
+  return quarantine !== null && (operator === null || quarantine.operator !== null);
 }
 
 type Registered = Extract<SlotState, { kind: 'registered' }>;
@@ -90,13 +126,38 @@ function grantLease(state: Registered, command: Extract<SlotCommand, { kind: 'Gr
     const isSame = lease.submissionId === submissionId && lease.run === run && lease.attempt === attempt;
     return isSame ? [] : refuse('slotTaken', `The slot is leased to submission ${lease.submissionId}.`);
   }
-  if (state.quarantine !== null) return refuse('slotQuarantined', `The slot is quarantined: ${state.quarantine}`);
+  if (state.quarantine !== null)
+    return refuse('slotQuarantined', `The slot is quarantined: ${state.quarantine.reason}`);
   const fencingToken = state.lastToken + 1;
   return [{ type: 'LeaseGranted', data: { submissionId, run, attempt, fencingToken, deadlineAt } }];
 }
 
-function endLease(state: Registered, fencingToken: number, event: SlotEvent): Decision<SlotEvent> {
-  if (state.lease?.fencingToken === fencingToken) return [event];
+function reportFault(state: Registered, command: Extract<SlotCommand, { kind: 'ReportFault' }>): Decision<SlotEvent> {
+  const { fencingToken, reason } = command;
+  if (fencingToken > state.lastToken)
+    return refuse('staleToken', `No lease with token ${fencingToken} was ever granted.`);
+  if (state.lease?.fencingToken !== fencingToken || fencingToken <= state.faults.lastToken) return [];
+  const data = { fencingToken, reason, message: shownText(command.message, messageLimit) };
+  return closing(state, { type: 'SlotFaulted', data }, data);
+}
+
+const leaseExpired = { reason: 'leaseExpired', message: 'The executor let the lease expire.' };
+
+/** The fault itself, and the quarantine that it comes to. */
+function closing(
+  state: Registered,
+  fault: Extract<SlotEvent, { type: 'SlotFaulted' | 'LeaseExpired' }>,
+  { reason, message }: { readonly reason: string; readonly message: string },
+): readonly [SlotEvent, ...SlotEvent[]] {
+  const { count } = withFault(state, fault.data);
+  if (state.quarantine !== null || (reason !== deviceLost && count < mostFaults)) return [fault];
+  const row = reason === deviceLost ? '' : `${count} attempts in a row ended by our own fault; the last: `;
+  const why = shownText(`${row}${reason}: ${message}`, messageLimit);
+  return [fault, { type: 'SlotQuarantined', data: { operator: null, reason: why } }];
+}
+
+function endLease(state: Registered, fencingToken: number, ...events: readonly SlotEvent[]): Decision<SlotEvent> {
+  if (state.lease?.fencingToken === fencingToken) return events;
   if (fencingToken <= state.lastToken) return [];
   return refuse('staleToken', `No lease with token ${fencingToken} was ever granted.`);
 }

@@ -80,10 +80,11 @@ export type SubmissionCommand =
       readonly deviceClass: 'cpu' | 'gpu';
       readonly deadlineAt: string;
     })
-  /** `policy` is that of the run. */
+  /** `policy` is that of the run. `isSlotClosed`: the slot was quarantined for this attempt's fault, or before. */
   | (AttemptOf & {
       readonly kind: 'RecordOutcome';
       readonly outcome: RunOutcome;
+      readonly isSlotClosed?: boolean;
       readonly policy: ActivePolicy;
       readonly now: string;
     })

@@ -1,6 +1,7 @@
 import type { Decision } from '../aggregate.ts';
 import { refuse } from '../rejection.ts';
 import type { RunOutcome } from '../run.ts';
+import { deviceLost } from '../slot/slot.ts';
 import { cancelAttempts } from './cancel-attempts.ts';
 import type { SubmissionCommand } from './commands.ts';
 import { completeScore } from './decide-conclusion.ts';
@@ -68,7 +69,7 @@ export function decideOutcome(state: LivingState, command: Command<'RecordOutcom
 }
 
 function eventsOf(state: LivingState, run: Run, command: Command<'RecordOutcome'>): readonly SubmissionEvent[] {
-  const { attempt, fencingToken, outcome, policy } = command;
+  const { attempt, fencingToken, outcome } = command;
   const key = { run: run.run, attempt, fencingToken };
   switch (outcome.kind) {
     case 'completed': {
@@ -90,7 +91,7 @@ function eventsOf(state: LivingState, run: Run, command: Command<'RecordOutcome'
     case 'limitExceeded':
       return theirs(state, run, key, outcome);
     case 'infrastructureFault':
-      return ours(state, run, key, outcome, policy.policy.attemptsPerRun);
+      return ours(state, run, key, outcome, command);
   }
 }
 
@@ -131,12 +132,18 @@ function ours(
   run: Run,
   key: AttemptOf,
   outcome: Extract<RunOutcome, { kind: 'infrastructureFault' }>,
-  attemptsPerRun: number,
+  { policy, isSlotClosed }: Command<'RecordOutcome'>,
 ): readonly SubmissionEvent[] {
   const { reason, log, commitments } = outcome;
+  const { attemptsPerRun } = policy.policy;
   const message = shownText(outcome.message, textLimit);
-  const aborted: SubmissionEvent = { type: 'AttemptAborted', data: { ...key, reason, message, log, commitments } };
-  if (run.aborted + 1 < attemptsPerRun) return [aborted];
+  // A bundle that breaks slot after slot would otherwise do so for ever.
+  const isSpared = (reason === deviceLost || isSlotClosed === true) && key.attempt < 2 * attemptsPerRun;
+  const aborted: SubmissionEvent = {
+    type: 'AttemptAborted',
+    data: { ...key, reason, message, log, commitments, countsAgainstRun: !isSpared },
+  };
+  if (isSpared || run.aborted + 1 < attemptsPerRun) return [aborted];
   const explanation = `${attemptsPerRun} attempts ended by our own fault; the last: ${message}`;
   const failure = {
     reason: 'attemptsExhausted',

@@ -187,6 +187,8 @@ export type Measurement = z.infer<typeof measurementSchema>;
 
 /** What the cuts of an attempt say about its record (domain/integrity/examination.ts). */
 export const examinationSchema = z.strictObject({
+  /** Of the arithmetic; raised whenever the same documents may give another number. */
+  version: z.int().positive(),
   frames: countSchema,
   cuts: countSchema,
   exceedingCuts: countSchema,
@@ -400,6 +402,8 @@ const dataSchemas = {
     log: blobReferenceSchema.nullable(),
     /** Hashes of the logits that the contestant had given until then (PROTOCOL.md §3). */
     commitments: blobReferenceSchema.nullable(),
+    /** Whether it uses up one of the attempts that policy allows: not where the slot was closed for it. */
+    countsAgainstRun: z.boolean(),
   }),
   AttemptCancelled: z.strictObject({ ...attemptKey, operator: z.string(), reason: z.string() }),
   RunConcluded: z.strictObject({

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { examine } from '../integrity/examination.ts';
+import { examinationVersion, examine } from '../integrity/examination.ts';
 import { type ManifestFacts, measure } from '../integrity/measure.ts';
 import type { RunCuts, RunRecord } from '../integrity/record.ts';
 import { type Committed, heldAgainst } from '../integrity/retry.ts';
@@ -34,7 +34,8 @@ export type Replayed = {
   readonly what: 'measurement' | 'examination' | 'earlierAttempts' | 'heldOut' | 'score';
   readonly stated: object | null;
   readonly computed: object | null;
-  readonly isEqual: boolean;
+  /** Null where nothing is compared: an examination by an earlier version of the tests, whose arithmetic is no longer there. */
+  readonly isEqual: boolean | null;
 };
 
 /**
@@ -49,11 +50,15 @@ export async function replay(history: readonly SubmissionEvent[], source: Replay
   for (const [index, event] of history.entries()) {
     const add = (what: Replayed['what'], stated: object | null, computed: object | null) =>
       replayed.push({ index, what, stated, computed, isEqual: isDeepStrictEqual(stated, computed) });
+    const pass = (what: Replayed['what'], stated: object) =>
+      replayed.push({ index, what, stated, computed: null, isEqual: null });
     if (event.type === 'AttemptCompleted' && event.data.cuts !== null && state.phase !== 'absent') {
       const { run, files, policy } = await attemptOf(state, event.data, source);
       add('measurement', event.data.measurement, measure(files.record, files.facts));
       const rerunOf = run.purpose === 'rerun' ? scored : null;
-      add('examination', event.data.examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
+      const { examination } = event.data;
+      if (examination !== null && examination.version !== examinationVersion) pass('examination', examination);
+      else add('examination', examination, examine(files.record, files.cuts, policy.policy.integrity, rerunOf));
       const earlier = aborted.filter(isOf(event.data)).map((attempt) => heldAgainst(files.record, attempt));
       if (earlier.length + event.data.earlierAttempts.length > 0)
         add('earlierAttempts', event.data.earlierAttempts, earlier);

@@ -23,14 +23,15 @@ type RunEvent = Extract<
 export function evolveRuns(runs: readonly Run[], event: RunEvent): readonly Run[] {
   if (event.type === 'RunRequested') {
     const { run, purpose, policyVersion } = event.data;
-    return [...runs, { run, purpose, policyVersion, lastAttempt: 0, lastToken: null, aborted: 0, status: 'waiting' }];
+    const untried = { lastAttempt: 0, lastToken: null, aborted: 0, abortedOn: null };
+    return [...runs, { run, purpose, policyVersion, ...untried, status: 'waiting' }];
   }
   return runs.map((run) => (run.run === event.data.run ? evolveRun(run, event) : run));
 }
 
 function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>): Run {
-  const { purpose, policyVersion, lastAttempt, lastToken, aborted } = run;
-  const kept = { run: run.run, purpose, policyVersion, lastAttempt, lastToken, aborted };
+  const { purpose, policyVersion, lastAttempt, lastToken, aborted, abortedOn } = run;
+  const kept = { run: run.run, purpose, policyVersion, lastAttempt, lastToken, aborted, abortedOn };
   switch (event.type) {
     case 'AttemptStarted': {
       const { attempt, fencingToken, slot, deviceClass, deadlineAt } = event.data;
@@ -55,8 +56,11 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
       return { ...kept, status: 'heldOutMeasured', heldOut: event.data.measurement };
     case 'AttemptFailed':
       return { ...kept, status: 'failed', verdict: event.data.verdict };
-    case 'AttemptAborted':
-      return { ...kept, aborted: aborted + 1, status: 'waiting' };
+    case 'AttemptAborted': {
+      const slot = run.status === 'attempting' ? run.slot : abortedOn;
+      const before = !event.data.countsAgainstRun && slot === abortedOn ? 0 : aborted;
+      return { ...kept, aborted: before + (event.data.countsAgainstRun ? 1 : 0), abortedOn: slot, status: 'waiting' };
+    }
     case 'AttemptCancelled':
       return { ...kept, status: 'waiting' };
     case 'RunConcluded':
@@ -66,7 +70,7 @@ function evolveRun(run: Run, event: Exclude<RunEvent, { type: 'RunRequested' }>)
 
 function conclude(
   run: Run,
-  kept: Pick<Run, 'run' | 'purpose' | 'policyVersion' | 'lastAttempt' | 'lastToken' | 'aborted'>,
+  kept: Pick<Run, 'run' | 'purpose' | 'policyVersion' | 'lastAttempt' | 'lastToken' | 'aborted' | 'abortedOn'>,
   { conclusion, verdict: rerunVerdict }: SubmissionEventData<'RunConcluded'>,
 ): Run {
   if (conclusion !== 'measured') return { ...kept, status: 'concludedWithout', conclusion, rerunVerdict };

@@ -37,8 +37,10 @@ export type Run = {
   /** Number of the newest attempt, 0 before the first, and the token it was leased under. */
   readonly lastAttempt: number;
   readonly lastToken: number | null;
-  /** Attempts that ended by our own fault. */
+  /** Attempts that ended by our own fault and count. One that doesn't takes back what its slot had failed before in a row. */
   readonly aborted: number;
+  /** The slot on which the last attempt that ended by our fault had run. */
+  readonly abortedOn: string | null;
 } & (
   | { readonly status: 'waiting' }
   | {

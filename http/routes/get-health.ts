@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { gpuLeasesProjection } from '../../projections/gpu-leases.ts';
+import { gpuLeasesProjection, type SlotView } from '../../projections/gpu-leases.ts';
 import type { ProjectionStatus } from '../../projections/projection-status.ts';
 import { type DeferredGate, submissionsProjection } from '../../projections/submissions.ts';
 
@@ -14,7 +14,7 @@ export type HealthDependencies = {
   /** What is served when all is well, by name. */
   readonly projectionNames: readonly string[];
   /** Read of `gpu_leases`, which must be live. */
-  readonly slots: () => readonly { readonly quarantine: string | null; readonly submissionId: string | null }[];
+  readonly slots: () => readonly Pick<SlotView, 'slot' | 'quarantine' | 'submissionId'>[];
   /** Read of `submissions`, which must be live. */
   readonly deferredGates: () => readonly DeferredGate[];
 };
@@ -47,11 +47,13 @@ function readinessOf(
   const poisoned = projections.filter(({ state }) => state === 'poisoned').map(({ name }) => name);
   const registered = missing.includes(gpuLeasesProjection.name) ? null : slots();
   const deferred = missing.includes(submissionsProjection.name) ? null : deferredGates();
+  const quarantined = (registered ?? []).filter(({ quarantine }) => quarantine !== null);
   const reasons = [
     ...(writeFault === null ? [] : [`logNotWritable:${writeFault}`]),
     ...missing.map((name) => `projectionBuilding:${name}`),
     ...poisoned.map((name) => `projectionPoisoned:${name}`),
     ...(registered?.length === 0 ? ['noSlotRegistered'] : []),
+    ...quarantined.map(({ slot }) => `slotQuarantined:${slot}`),
     ...(deferred ?? []).map(({ gate, reason }) => `gateDeferred:${gate}:${reason}`),
   ];
   return {
@@ -65,7 +67,7 @@ function readinessOf(
     executor: registered && {
       slots: registered.length,
       leased: registered.filter(({ submissionId }) => submissionId !== null).length,
-      quarantined: registered.filter(({ quarantine }) => quarantine !== null).length,
+      quarantined: quarantined.length,
     },
   };
 }

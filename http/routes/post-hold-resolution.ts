@@ -1,5 +1,4 @@
 import type { RouterMiddleware } from '@koa/router';
-import type { Context } from 'koa';
 import { z } from 'zod';
 import type { CommandHandler } from '../../domain/handle-command.ts';
 import { isRejection } from '../../domain/rejection.ts';
@@ -8,17 +7,10 @@ import { type SubmissionEvent, submissionStream } from '../../domain/submission/
 import { publicStatus, type SubmissionState } from '../../domain/submission/state.ts';
 import type { HoldView } from '../../projections/holds.ts';
 import { type FindHoldDependencies, findHold } from '../find-hold.ts';
-import { problem, rejectionProblem } from '../problem.ts';
-import { readJson } from '../read-json.ts';
+import { rejectionProblem } from '../problem.ts';
+import { decisionSchema, readDecision } from '../read-decision.ts';
 
-const bodyLimitBytes = 65_536;
-
-const text = z.string().trim();
-const bodySchema = z.strictObject({
-  resolution: z.enum(['release', 'reject']),
-  operator: text.regex(/^[^\p{C}]{1,128}$/u, 'expected 1 to 128 printable characters'),
-  reason: text.regex(/^[^\p{Cs}]{1,2000}$/u, 'expected 1 to 2000 characters'),
-});
+const bodySchema = decisionSchema.extend({ resolution: z.enum(['release', 'reject']) });
 
 export type ResolveHoldDependencies = FindHoldDependencies & {
   readonly commands: Pick<CommandHandler<SubmissionState, SubmissionCommand, SubmissionEvent>, 'handle'>;
@@ -33,7 +25,7 @@ export type ResolveHoldDependencies = FindHoldDependencies & {
  */
 export function postHoldResolution(deps: ResolveHoldDependencies): RouterMiddleware {
   return async (ctx) => {
-    const decision = await readDecision(ctx);
+    const decision = await readDecision(ctx, bodySchema);
     const hold = await findHold(deps, ctx);
     const now = deps.now().toISOString();
     const handled = await deps.commands.handle(
@@ -55,13 +47,6 @@ export function postHoldResolution(deps: ResolveHoldDependencies): RouterMiddlew
       position: handled.position,
     };
   };
-}
-
-async function readDecision(ctx: Context) {
-  const parsed = bodySchema.safeParse(await readJson(ctx, bodyLimitBytes));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw problem('invalidContent', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}.`);
 }
 
 function endedDetail({ state, operator, endedAt, decisionReason }: HoldView): string {

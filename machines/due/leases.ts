@@ -36,16 +36,19 @@ const matchesAtOnce = 64;
 /** Gives free slots to waiting runs, oldest run first. Returns the position of the last grant, or null. */
 export async function grantLeases(deps: LeaseDeps): Promise<number | null> {
   const free = [...deps.dueWork.freeSlots()];
+  const open = deps.dueWork.openSlots();
   let position: number | null = null;
   for (const waiting of free.length === 0 ? [] : deps.dueWork.waitingRuns(matchesAtOnce)) {
-    position = (await alone(deps, grantLease(deps, free, waiting))) ?? position;
+    position = (await alone(deps, grantLease(deps, { free, open }, waiting))) ?? position;
   }
   return position;
 }
 
+type Slot = ReturnType<DueWork['freeSlots']>[number];
+
 async function grantLease(
   { submissions, slots, policies, clock }: LeaseDeps,
-  free: { readonly executor: string; readonly device: string; readonly deviceClass: 'cpu' | 'gpu' }[],
+  { free, open }: { readonly free: Slot[]; readonly open: readonly Slot[] },
   waiting: { readonly submissionId: string; readonly run: string },
 ): Promise<number | null> {
   const { state, lastEvent: asked } = await submissions.load(submissionStream(waiting.submissionId));
@@ -56,7 +59,10 @@ async function grantLease(
   const seconds = attemptSeconds(run, runLimits(state, run, policy));
   // What follows the score run compares with it: on the same class of device at least.
   const classes = run.purpose === 'score' ? policy.deviceClasses : [scoredRun(state)?.deviceClass];
-  const index = free.findIndex((slot) => classes.includes(slot.deviceClass));
+  const fitting = (slot: Slot) => classes.includes(slot.deviceClass);
+  const fresh = (slot: Slot) => fitting(slot) && slotStream(slot.executor, slot.device) !== run.abortedOn;
+  // What has just failed it would be the first to be free, and may fail it again.
+  const index = free.findIndex(open.some(fresh) ? fresh : fitting);
   const slot = free[index];
   if (slot === undefined) return null;
   free.splice(index, 1);

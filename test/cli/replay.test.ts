@@ -6,6 +6,7 @@ import { replaySubmission } from '../../cli/commands/replay.ts';
 import { readConfig } from '../../config.ts';
 import { toAttachment } from '../../domain/blob-digest.ts';
 import { commandHandler } from '../../domain/handle-command.ts';
+import { examinationVersion } from '../../domain/integrity/examination.ts';
 import { policyStream } from '../../domain/policy/events.ts';
 import { policyAggregate } from '../../domain/policy/policy-aggregate.ts';
 import type { Attachment } from '../../domain/ports/event-log.ts';
@@ -32,18 +33,20 @@ import {
 import { examining } from '../executor/run-examples.ts';
 
 /** A log with one scored submission, whose record, cuts and manifest a referee wrote. */
-async function scored(dataDir: string): Promise<void> {
+async function scored(dataDir: string, version = examinationVersion): Promise<void> {
   const fixture = (name: string) => readFile(join('gpu-runner/fixtures', `${name}.json`));
   const files = { record: await fixture('record'), cuts: await fixture('cuts'), manifest: await fixture('manifest') };
   const spec: RunSpec = JSON.parse(String(await fixture('spec')));
   const { measured } = readRunFiles(files, spec, examining);
+  if (measured === null) throw new Error('the fixture measures nothing');
+  const examination = { ...measured.examination, version };
   const stored = {
     record: toAttachment(files.record),
     cuts: toAttachment(files.cuts),
     manifest: toAttachment(files.manifest),
   };
   const outcome = {
-    ...{ ...completedOutcome, ...measured, keys: { cuts: spec.decoys.cutKey, rows: null } },
+    ...{ ...completedOutcome, ...measured, examination, keys: { cuts: spec.decoys.cutKey, rows: null } },
     ...{ record: stored.record.reference, cuts: stored.cuts.reference, manifest: stored.manifest.reference },
   };
   const storage = await openStorage({ dataDir });
@@ -72,16 +75,20 @@ async function scored(dataDir: string): Promise<void> {
 }
 
 describe('prism replay', () => {
-  let dataDir = '';
+  let [dataDir, older] = ['', ''];
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'prism-replay-'));
+    older = await mkdtemp(join(tmpdir(), 'prism-replay-'));
     await scored(dataDir);
+    await scored(older, 1);
   });
-  after(() => rm(dataDir, { recursive: true }));
+  after(async () => {
+    for (const folder of [dataDir, older]) await rm(folder, { recursive: true });
+  });
 
-  async function answered(id: string) {
+  async function answered(id: string, folder = dataDir) {
     const texts: string[] = [];
-    const config = readConfig({ PRISM_DATA_DIR: dataDir });
+    const config = readConfig({ PRISM_DATA_DIR: folder });
     const output = {
       isJson: false,
       result: (_: object, text: () => string) => void texts.push(text()),
@@ -94,6 +101,13 @@ describe('prism replay', () => {
     const { code, text } = await answered(receipt.submissionId);
     expect(code).to.equal(0);
     expect(text.match(/the same, to the last bit/g)).to.have.length(3);
+  });
+
+  it('says of an examination by an earlier version that it is not compared, and holds nothing against it', async () => {
+    const { code, text } = await answered(receipt.submissionId, older);
+    expect(code).to.equal(0);
+    expect(text).to.match(/examination +not compared: examined by another version of the tests/);
+    expect(text.match(/the same, to the last bit/g)).to.have.length(2);
   });
 
   it('says that there is no such submission', async () => {

@@ -112,6 +112,26 @@ describe('A replay', () => {
     expect((await replay(unexamined, other)).map(({ isEqual }) => isEqual)).to.deep.equal([false, true, true]);
   });
 
+  it('compares no examination that an earlier version of the tests has come to, but all that follows from it', async () => {
+    const { history, files } = lived(run, rerun);
+    const old = history.map((event): SubmissionEvent => {
+      if (event.type !== 'AttemptCompleted' || event.data.examination === null) return event;
+      return { ...event, data: { ...event.data, examination: { ...event.data.examination, version: 1, frames: 1 } } };
+    });
+    expect((await replay(old, source(files))).map(({ what, isEqual }) => [what, isEqual])).to.deep.equal([
+      ...[
+        ['measurement', true],
+        ['examination', null],
+        ['score', true],
+      ],
+      ...[
+        ['measurement', true],
+        ['examination', null],
+        ['score', true],
+      ],
+    ]);
+  });
+
   it('sees one microNat', async () => {
     const { history, files } = lived(run, rerun);
     const [digest] = files.keys();

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
-import type { SlotEvent } from '../../domain/slot/events.ts';
-import { slotStream } from '../../domain/slot/events.ts';
-import { type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { attemptEnded, type SlotEvent, slotStream } from '../../domain/slot/events.ts';
+import { deviceLost, type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -94,6 +93,13 @@ describe('A slot', () => {
     const restore: SlotCommand = { kind: 'RestoreSlot', operator: 'olga', reason: 'cool' };
     given(registered).when(quarantine).thenYields({ type: 'SlotQuarantined' });
     given(registered, quarantined).when(quarantine).thenYields();
+    const itself: SlotEvent = { type: 'SlotQuarantined', data: { operator: null, reason: 'deviceLost: gone' } };
+    given(registered, itself)
+      .when(quarantine)
+      .thenYields({ type: 'SlotQuarantined', data: { operator: 'olga' } });
+    given(registered, quarantined)
+      .when({ ...quarantine, operator: null })
+      .thenYields();
     given(registered, quarantined).when(grant('s1')).thenRefused('slotQuarantined');
     given(registered, granted('s1', 1), quarantined).when(release(1)).thenYields({ type: 'LeaseReleased' });
     const { events } = given(registered, quarantined).when(restore).thenYields({ type: 'SlotRestored' });
@@ -101,6 +107,61 @@ describe('A slot', () => {
       .when(grant('s1'))
       .thenYields({ type: 'LeaseGranted' });
     given(registered).when(restore).thenYields();
+  });
+
+  const faulted = (fencingToken: number): SlotEvent => ({
+    type: 'SlotFaulted',
+    data: { fencingToken, reason: 'refereeFault', message: 'unfit' },
+  });
+  const report = (fencingToken: number, reason = 'refereeFault'): SlotCommand => ({
+    ...{ kind: 'ReportFault', fencingToken, reason, message: 'unfit' },
+  });
+  const lost = (token: number) => [granted('s1', token), faulted(token), released(token)];
+  const worked = (token: number): SlotEvent[] => [
+    granted('s1', token),
+    { type: 'LeaseReleased', data: { fencingToken: token, reason: attemptEnded } },
+  ];
+
+  it('is closed by three faults in a row, a lease that expired among them', () => {
+    given(registered, ...lost(1), granted('s1', 2))
+      .when(report(2))
+      .thenYields({ type: 'SlotFaulted' });
+    const twice = [registered, ...lost(1), ...lost(2), granted('s2', 3)];
+    const { events } = given(...twice)
+      .when(report(3))
+      .thenYields({ type: 'SlotFaulted' }, { type: 'SlotQuarantined', data: { operator: null } });
+    expect(events.at(-1)?.data).to.have.property('reason').that.includes('3 attempts in a row').and.includes('unfit');
+    given(...twice)
+      .when(expire(3, 2_000))
+      .thenYields({ type: 'LeaseExpired' }, { type: 'SlotQuarantined', data: { operator: null } });
+  });
+
+  it('is closed by the first fault that says that its device is lost', () => {
+    given(registered, granted('s1', 1))
+      .when(report(1, deviceLost))
+      .thenYields({ type: 'SlotFaulted' }, { type: 'SlotQuarantined', data: { reason: 'deviceLost: unfit' } });
+  });
+
+  it('begins to count anew after an attempt that ended otherwise, and after it was restored', () => {
+    const restored: SlotEvent = { type: 'SlotRestored', data: { operator: 'olga', reason: 'cool' } };
+    for (const between of [worked(3), [quarantined, restored]])
+      given(registered, ...lost(1), ...lost(2), ...between, granted('s1', 4))
+        .when(report(4))
+        .thenYields({ type: 'SlotFaulted' });
+    // A lease that was released because its attempt was cancelled says nothing of the slot.
+    given(registered, ...lost(1), ...lost(2), granted('s1', 3), released(3), granted('s1', 4))
+      .when(report(4))
+      .thenYields({ type: 'SlotFaulted' }, { type: 'SlotQuarantined' });
+  });
+
+  it('counts one fault a lease, however often it is told, and none for a lease that is over', () => {
+    given(registered, granted('s1', 1), faulted(1)).when(report(1)).thenYields();
+    given(registered, granted('s1', 1), faulted(1))
+      .when(expire(1, 2_000))
+      .thenYields({ type: 'LeaseExpired' })
+      .state((state) => expect(state).to.have.nested.property('faults.count', 1));
+    given(registered, granted('s1', 1), released(1)).when(report(1)).thenYields();
+    given(registered).when(report(1)).thenRefused('staleToken');
   });
 
   it('is leased by exactly one of many that ask at once', async () => {

@@ -1,4 +1,4 @@
-import type { Examination } from '../../domain/integrity/examination.ts';
+import { type Examination, examinationVersion } from '../../domain/integrity/examination.ts';
 import type { RerunVerdict } from '../../domain/integrity/rerun.ts';
 import { type ActivePolicy, type PolicyDraft, policySchema } from '../../domain/policy/policy.ts';
 import type { BlobReference } from '../../domain/ports/blobs.ts';
@@ -105,6 +105,7 @@ export const measurement: Measurement = {
 
 /** Too few decoys for a verdict: what is claimed is what counts. */
 export const examination: Examination = {
+  version: examinationVersion,
   ...{ frames: 23, cuts: 368, exceedingCuts: 0, largestMicroNats: 0 },
   ...{ blind: null, signed: null, undetectedBpb: null, rerun: null },
 };
@@ -184,13 +185,13 @@ export const crashOutcome: Extract<RunOutcome, { kind: 'submissionFault' | 'limi
 export function rerunOutcome(verdict: RerunVerdict): RunOutcome {
   return { ...completedOutcome, record: blob('8'), examination: rerunExamination(verdict) };
 }
-export const ourFault: RunOutcome = {
+export const ourFault = {
   kind: 'infrastructureFault',
   reason: 'refereeLost',
   message: 'the referee is gone',
   log: null,
   commitments: null,
-};
+} as const;
 
 export function fact<Type extends SubmissionEventType>(
   type: Type,
@@ -251,7 +252,7 @@ export function attemptFailed(run: string, attempt: number) {
 }
 export function attemptAborted(run: string, attempt: number) {
   const ours = { reason: 'refereeLost', message: 'the referee is gone', log: null, commitments: null };
-  return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours });
+  return fact('AttemptAborted', { ...attemptKey(run, attempt), ...ours, countsAgainstRun: true });
 }
 export function runConcluded(
   run: string,

@@ -217,7 +217,7 @@ describe('A rerun', () => {
       run: 'rerun',
       attempt: 1,
       fencingToken: 1,
-      ...{ reason: 'refereeLost', message: '', log: null, commitments: null },
+      ...{ reason: 'refereeLost', message: '', log: null, commitments: null, countsAgainstRun: true },
     });
     const exhausted = [...rerunning(scoringWith(examined)), aborted, runConcluded('rerun', 'exhausted')];
     expect(scoreIn(given(...exhausted).when(concludeWith(every())).events)).to.include({ confirmation: 'unconfirmed' });

@@ -150,6 +150,19 @@ describe('An attempt', () => {
       .thenYields({ type: 'AttemptAborted' });
   });
 
+  it('that ends on a slot which is closed for it costs none of the attempts, while it is not one after another', () => {
+    const lost = { ...ourFault, reason: 'deviceLost' } as const;
+    const closed = { ...recordOutcome('score', 1, ourFault, 1), isSlotClosed: true };
+    for (const spared of [closed, recordOutcome('score', 1, lost, 1)]) {
+      const { events } = given(...measuring)
+        .when(spared)
+        .thenYields({ type: 'AttemptAborted', data: { countsAgainstRun: false } });
+      given(...measuring, ...events, attemptStarted('score', 2))
+        .when(recordOutcome('score', 2, lost, 1))
+        .thenYields({ type: 'AttemptAborted', data: { countsAgainstRun: true } }, { type: 'SubmissionFailed' });
+    }
+  });
+
   it('has one outcome: a late one with an old token is refused, and one of an ended attempt changes nothing', () => {
     const second = [...measuring, attemptAborted('score', 1), attemptStarted('score', 2)];
     given(...second)

@@ -3,7 +3,7 @@ import type { EventEnvelope } from '../../domain/event.ts';
 import { newestVersion, toDomainEvent } from '../../domain/event-catalog.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { PolicyEvent } from '../../domain/policy/events.ts';
-import { blob, comparison, digest, instant } from './submission-examples.ts';
+import { blob, comparison, completedOutcome, digest, examination, instant } from './submission-examples.ts';
 
 function written(type: string, data: JsonObject): EventEnvelope {
   return {
@@ -42,9 +42,29 @@ describe('Events from before there were cuts', () => {
     const failed = { ...key, verdict: 'nan', where: null, message: 'm', log: null, manifest: null };
     expect(toDomainEvent(written('AttemptFailed', failed)).data).to.deep.equal({ ...failed, cuts: null, keys: null });
     const aborted = { ...key, reason: 'refereeLost', message: 'm', log: null };
-    expect(toDomainEvent(written('AttemptAborted', aborted)).data).to.deep.equal({ ...aborted, commitments: null });
+    expect(toDomainEvent(written('AttemptAborted', aborted)).data).to.deep.equal({
+      ...aborted,
+      ...{ commitments: null, countsAgainstRun: true },
+    });
     const concluded = { run: 'score', conclusion: 'measured' };
     expect(toDomainEvent(written('RunConcluded', concluded)).data).to.deep.equal({ ...concluded, verdict: null });
+  });
+
+  it('that examined an attempt read as examined by the first version of the tests', () => {
+    const { version: _, ...stated } = examination;
+    const { record, cuts, manifest, keys, runnerDigest, platform } = completedOutcome;
+    const completed = {
+      record,
+      cuts,
+      manifest,
+      keys,
+      runnerDigest,
+      platform,
+      measurement: completedOutcome.measurement,
+    };
+    const event = written('AttemptCompleted', { ...key, ...completed, examination: stated });
+    const { data } = toDomainEvent({ ...event, schemaVersion: 2 });
+    expect(data).to.have.deep.property('examination', { ...stated, version: 1 });
   });
 
   it('read as scores that counted as they were claimed', () => {

@@ -16,6 +16,7 @@ export const noDriver = 'could not select device driver "nvidia" with capabiliti
 export async function gpuEngine(says: string | null) {
   const created: ContainerCreateOptions[] = [];
   const removed: string[] = [];
+  const asked: string[] = [];
   let attached: ServerResponse | null = null;
   let hasEnded = false;
 
@@ -38,6 +39,7 @@ export async function gpuEngine(says: string | null) {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(request.url?.split('?')[0] ?? '');
     const what = `${request.method} ${path.replace(/^\/containers\/prism-[^/]+/, '/containers/it')}`;
+    asked.push(what);
     const body = await buffer(request);
     switch (what) {
       case 'GET /info':
@@ -83,6 +85,7 @@ export async function gpuEngine(says: string | null) {
     docker: new Docker({ protocol: 'http', host: '127.0.0.1', port: address.port }),
     created,
     removed,
+    asked,
     async close() {
       server.close();
       server.closeAllConnections();

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createActor, waitFor } from 'xstate';
 import { launchCommands } from '../../executor/container-options.ts';
+import { faultResult } from '../../executor/evidence.ts';
 import { slotMachine } from '../../executor/executor-actor.ts';
 import { followLog } from '../../executor/follow-log.ts';
 import { abortedAttempts, activeLease } from '../../executor/leased-attempt.ts';
@@ -218,6 +219,24 @@ describe('an executor slot', () => {
     world.fake.repair();
     await world.until(world.slot, 'LeaseReleased');
     await life.stop();
+  });
+
+  it('is closed when its device is gone, before the outcome is recorded, which then costs the run no attempt', async () => {
+    const world = await given({ referee: (self) => self.print('{"event":"ready"}\n') });
+    await world.submit('s1');
+    await world.grant('s1');
+    const leased = await activeLease(world.log, world.slot);
+    if (leased === null) throw new Error('no lease');
+    const effects = slotEffects(world.parts, { executor: executorName, stream: world.slot, plan });
+    const { signal } = new AbortController();
+    await effects.start(leased, signal);
+    for (let life = 0; life < 2; life += 1)
+      await effects.record(leased, faultResult('deviceLost', 'the GPU has fallen off the bus'), signal);
+    const slot = await world.until(world.slot, 'SlotQuarantined');
+    expect(types(slot).slice(-2)).to.deep.equal(['SlotFaulted', 'SlotQuarantined']);
+    expect(slot.at(-1)?.data).to.deep.equal({ operator: null, reason: 'deviceLost: the GPU has fallen off the bus' });
+    const events = await world.until(world.stream('s1'), 'AttemptAborted');
+    expect(events.at(-1)?.data).to.include({ reason: 'deviceLost', countsAgainstRun: false });
   });
 
   it("counts the deaths of a run's referee", async () => {

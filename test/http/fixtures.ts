@@ -5,6 +5,7 @@ import { commandHandler } from '../../domain/handle-command.ts';
 import type { ActivePolicy } from '../../domain/policy/policy.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import type { Heartbeat } from '../../domain/ports/heartbeats.ts';
+import { slotAggregate } from '../../domain/slot/slot.ts';
 import { submissionAggregate } from '../../domain/submission/decide.ts';
 import type { ReportedFault } from '../../http/answer-problems.ts';
 import { createApp } from '../../http/app.ts';
@@ -112,6 +113,7 @@ export async function startApp({
       ...{ caughtUp, commands, now: () => clock.now, newId },
     },
     work: { evalJobs: evalJobQueries(db), slots: slotQueries(db) },
+    slots: { commands: commandHandler(log, slotAggregate), now: () => clock.now, newId },
   });
   const server = createServer(app.callback());
   const url = await listen(server);

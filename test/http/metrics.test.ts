@@ -17,6 +17,10 @@ const live: ProjectionStatus = {
 };
 const deferred = { gate: 'llm', reason: 'reviewerUnavailable', submissions: 3, retryAt: instant(9) };
 const deferredSample = 'prism_gate_deferred_submissions{gate="llm",reason="reviewerUnavailable"} 3';
+const slotSamples = [
+  'prism_slot_quarantined{slot="slot-host-gpu0"} 0',
+  'prism_slot_quarantined{slot="slot-host-gpu1"} 1',
+];
 const poison = { position: 8, eventId: 'e', error: 'TypeError: what?' };
 const statuses: readonly ProjectionStatus[] = [
   live,
@@ -33,6 +37,10 @@ describe('GET /metrics', () => {
     projectionStatuses: () => statuses,
     uptimeSeconds: () => 12.5,
     deferredGates: () => [deferred],
+    slots: () => [
+      { slot: 'slot-host-gpu0', quarantine: null },
+      { slot: 'slot-host-gpu1', quarantine: 'deviceLost: it is gone' },
+    ],
   };
 
   it('tells what log and live read models are at, read when it is asked', async () => {
@@ -45,6 +53,7 @@ describe('GET /metrics', () => {
       'prism_log_wal_bytes 4096',
       'prism_log_head_position 42',
       deferredSample,
+      ...slotSamples,
       'prism_projection_position{projection="scores"} 40',
       'prism_projection_position{projection="miners"} 7',
       'prism_projection_lag{projection="scores"} 2',
@@ -62,12 +71,13 @@ describe('GET /metrics', () => {
       throw new Error('the disk is gone');
     };
     registerServiceMetrics(registry, { ...deps, head });
-    expect(await samplesOf(registry)).to.have.length(10);
+    expect(await samplesOf(registry)).to.have.length(12);
     isThere = false;
     expect(await samplesOf(registry)).to.deep.equal([
       'prism_uptime_seconds 12.5',
       'prism_log_wal_bytes 4096',
       deferredSample,
+      ...slotSamples,
     ]);
   });
 
@@ -76,7 +86,7 @@ describe('GET /metrics', () => {
     const deferredGates = () => {
       throw new NoLiveVersionError('submissions is being built');
     };
-    registerServiceMetrics(registry, { ...deps, deferredGates });
+    registerServiceMetrics(registry, { ...deps, deferredGates, slots: deferredGates });
     expect(await samplesOf(registry)).to.have.length(9);
   });
 

@@ -400,6 +400,14 @@ describe('the query routes', () => {
       expect(body.projections[0]).to.include({ lag: 0, state: 'live', poison: null });
     });
 
+    it('names the slots that take no leases', async () => {
+      const quarantine = { type: 'SlotQuarantined', data: { operator: null, reason: 'deviceLost: gone' } } as const;
+      await given(slotEvents('cpu0', slotRegistered('cpu0')), slotEvents('gpu0', slotRegistered('gpu0'), quarantine));
+      const { body } = await get(app, '/health');
+      expect(body).to.deep.include({ status: 'degraded', reasons: ['slotQuarantined:slot-host-gpu0'] });
+      expect(body.executor).to.deep.equal({ slots: 2, leased: 0, quarantined: 1 });
+    });
+
     it('names what is degraded', async () => {
       await given([[`submission-${id('alice')}`, { type: 'SubmissionSangASong', data: {} }]]);
       const { status, body } = await get(app, '/health');

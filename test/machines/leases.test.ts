@@ -3,7 +3,7 @@ import { toDomainEvent } from '../../domain/event-catalog.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { slotStream } from '../../domain/slot/events.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { completedOutcome, crashOutcome, instant, owner, receipt } from '../domain/submission-examples.ts';
+import { completedOutcome, crashOutcome, instant, ourFault, owner, receipt } from '../domain/submission-examples.ts';
 import { prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
 
 const slot = slotStream('host', 'gpu0');
@@ -96,7 +96,61 @@ describe('Leases', () => {
     const last = (await log.readStream(stream)).at(-1);
     expect(last?.envelope).to.deep.include({ type: 'SubmissionFailed' });
     expect(last?.envelope.data).to.include({ reason: 'attemptsExhausted' });
-    expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseExpired');
+    // Nor will it be for another.
+    expect((await typesIn(log, slot)).slice(-2)).to.deep.equal(['LeaseExpired', 'SlotQuarantined']);
+  });
+
+  it('of a run go to another slot than the one that has just failed it, though that one is free first', async () => {
+    const { log, world } = await leased(['gpu0', 'gpu1']);
+    await world.execute(ourFault, 'gpu0');
+    while (await world.step());
+    const grant = (await log.readStream(slotStream('host', 'gpu1'))).at(-1);
+    expect(grant?.envelope.data).to.include({ submissionId: receipt.submissionId, attempt: 2 });
+    await world.execute(ourFault, 'gpu1');
+    while (await world.step());
+    expect((await log.readStream(slot)).at(-1)?.envelope.data).to.include({ attempt: 3 });
+  });
+
+  it('wait for a busy slot rather than for the one that has just failed their run', async () => {
+    const { log, world } = await leased(['gpu0', 'gpu1']);
+    const busy = {
+      kind: 'GrantLease',
+      submissionId: 's2',
+      run: 'score',
+      attempt: 1,
+      deadlineAt: instant(1_000),
+    } as const;
+    const context = { causeId: 'busy', correlationId: 's2', at: instant(0) };
+    await world.slots.handle(slotStream('host', 'gpu1'), busy, context);
+    await world.execute(ourFault, 'gpu0');
+    while (await world.step());
+    expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseReleased');
+  });
+
+  it('end on a slot that fails time after time: it is closed, and the run waits for one that works', async () => {
+    for (const [fault, times] of [
+      [ourFault, 3],
+      [{ ...ourFault, reason: 'deviceLost' }, 1],
+    ] as const) {
+      const { log, world } = await leased();
+      for (let attempt = 1; attempt <= 5; attempt += 1) {
+        await world.execute(fault);
+        while (await world.step());
+      }
+      expect((await typesIn(log)).filter((type) => type === 'AttemptAborted')).to.have.length(times);
+      expect((await typesIn(log)).at(-1)).to.equal('AttemptAborted');
+      expect((await typesIn(log, slot)).slice(-2)).to.deep.equal(['SlotQuarantined', 'LeaseReleased']);
+      expect(world.dueWork.waitingRuns(9)).to.have.length(1);
+
+      const restore = { kind: 'RestoreSlot', operator: 'olga', reason: 'mended' } as const;
+      await world.slots.handle(slot, restore, { causeId: 'restore', correlationId: slot, at: instant(0) });
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        while (await world.step());
+        await world.execute(ourFault);
+      }
+      await runToTheEnd(world);
+      expect((await typesIn(log)).at(-1)).to.equal('SubmissionCompleted');
+    }
   });
 
   it('are freed by an attempt that failed, and by one whose submission was withdrawn meanwhile', async () => {

@@ -64,6 +64,10 @@ export function logDueWork(log: EventLog): LogDueWork {
       registered()
         .filter(({ lease, quarantine }) => lease === null && quarantine === null)
         .map(({ slot: { executor, device, deviceClass } }) => ({ executor, device, deviceClass })),
+    openSlots: () =>
+      registered()
+        .filter(({ quarantine }) => quarantine === null)
+        .map(({ slot: { executor, device, deviceClass } }) => ({ executor, device, deviceClass })),
     expiredLeases: (now) =>
       registered().flatMap(({ slot: { executor, device }, lease }) =>
         lease !== null && lease.deadlineAt <= now ? [{ executor, device, fencingToken: lease.fencingToken }] : [],

@@ -6,7 +6,7 @@ import type { PolicyDraft } from '../../domain/policy/policy.ts';
 import { policiesOf, policyAggregate } from '../../domain/policy/policy-aggregate.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import type { RunOutcome } from '../../domain/run.ts';
-import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
+import { attemptEnded, type SlotEvent, slotStream } from '../../domain/slot/events.ts';
 import { type Lease, type SlotCommand, type SlotState, slotAggregate } from '../../domain/slot/slot.ts';
 import { submissionAggregate } from '../../domain/submission/decide.ts';
 import { type GateName, submissionStream } from '../../domain/submission/events.ts';
@@ -127,6 +127,14 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
     );
   }
 
+  async function reportFault(name: string, outcome: RunOutcome, lease: Lease, grantedBy: string): Promise<boolean> {
+    if (outcome.kind !== 'infrastructureFault') return false;
+    const { reason, message } = outcome;
+    const command = { kind: 'ReportFault', fencingToken: lease.fencingToken, reason, message } as const;
+    const handled = await slots.handle(name, command, contextOf('fault', lease, grantedBy));
+    return handled.kind === 'accepted' && handled.state.kind === 'registered' && handled.state.quarantine !== null;
+  }
+
   /** An executor's commands are derived from its lease: a restarted one repeats them. */
   function contextOf(what: string, { submissionId, run, attempt, fencingToken }: Lease, causedBy: string) {
     const causeId = deriveId(what, submissionId, run, attempt, fencingToken);
@@ -154,10 +162,11 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
       if (outcome === 'dies') return;
       const { submissionId, run, attempt, fencingToken } = lease;
       if (started.kind === 'accepted') {
+        const isSlotClosed = await reportFault(name, outcome, lease, grantedBy);
         await submissions.handle(
           submissionStream(submissionId),
           {
-            ...{ kind: 'RecordOutcome', run, attempt, fencingToken, outcome: outcomeOf(outcome, run) },
+            ...{ kind: 'RecordOutcome', run, attempt, fencingToken, outcome: outcomeOf(outcome, run), isSlotClosed },
             ...{ policy: await policies.active(), now: now().toISOString() },
           },
           contextOf('outcome', lease, grantedBy),
@@ -165,7 +174,7 @@ export function startWorld(log: EventLog, clock: Clock, gates: Gates = passing, 
       }
       await slots.handle(
         name,
-        { kind: 'ReleaseLease', fencingToken, reason: 'attemptEnded' },
+        { kind: 'ReleaseLease', fencingToken, reason: attemptEnded },
         contextOf('release', lease, grantedBy),
       );
     },

@@ -278,6 +278,11 @@ describe('read models', () => {
         slotEvents('gpu0', slotRegistered('gpu0', 'gpu')),
         slotEvents('cpu0', { type: 'LeaseReleased', data: { fencingToken: 1, reason: 'done' } }),
       );
+      const { openSlots } = slotQueries(models.db);
+      expect(openSlots().map(({ device }) => device)).to.deep.equal(['cpu0', 'gpu0']);
+      await given(slotEvents('cpu0', leaseGranted('two', 'score', 2)));
+      expect(openSlots().map(({ device }) => device)).to.deep.equal(['cpu0', 'gpu0']);
+      await given(slotEvents('cpu0', { type: 'LeaseReleased', data: { fencingToken: 2, reason: 'done' } }));
       expect(slotQueries(models.db).freeSlots()).to.deep.equal([
         { executor: 'host', device: 'cpu0', deviceClass: 'cpu' },
         { executor: 'host', device: 'gpu0', deviceClass: 'gpu' },

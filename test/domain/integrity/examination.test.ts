@@ -56,6 +56,14 @@ describe('An honest run', function () {
     expect(examined(demo, honest, 1).signed).to.deep.include({ meanMicroNats: 0, standardErrors: 0 });
   });
 
+  it('is examined by the arithmetic of the version that it states: another one needs another version', () => {
+    const { version, blind, signed, undetectedBpb } = examined(demo, honest, 1);
+    const numbers = [blind?.bitsPerByte, blind?.standardErrorBpb, blind?.excessStandardErrors, undetectedBpb];
+    expect([version, ...numbers, signed?.standardErrorMicroNats]).to.deep.equal([
+      2, 3.536030966033274, 0.1687993745283387, 0.4196537915636902, 0.9528724692124719, 0.17677669529663687,
+    ]);
+  });
+
   it('is confirmed by its rerun', () => {
     expect(share(50, (trial) => rerun(demo, honest, trial).rerun?.verdict === 'confirmed')).to.equal(1);
   });
