@@ -4,6 +4,7 @@ import { type Instantiate, InstantiationUnavailableError } from '../domain/ports
 import { dockerEngine } from '../executor/docker-engine.ts';
 import { EngineUnavailableError } from '../executor/engine-errors.ts';
 import { instantiator } from '../executor/instantiation-container.ts';
+import { kernelMemoryOf } from '../executor/kernel-memory.ts';
 import { demoSeasonSecret, findEvaluatorImage, findTables } from './runtime.ts';
 
 /** Builds models on this machine's engine, or says what is missing for it. */
@@ -17,8 +18,10 @@ export async function localModels(): Promise<LocalModels> {
   if ('missing' in found) return found;
   const tables = await findTables();
   if ('missing' in tables) return tables;
+  const docker = new Docker();
   const instantiate = instantiator({
-    ...{ engine: dockerEngine(new Docker()), imageId: found.imageId, tokenizersDir: tables.folder, logger: silent },
+    ...{ engine: dockerEngine(docker), imageId: found.imageId, tokenizersDir: tables.folder, logger: silent },
+    kernelMemory: () => kernelMemoryOf(docker),
     instance: deriveId('instance', 'check'),
     seasonSecret: Buffer.from(demoSeasonSecret, 'hex'),
   });

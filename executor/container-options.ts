@@ -207,6 +207,11 @@ export function contestantFolders(artifactsBytes: number): HostConfig {
   };
 }
 
+/** What a container may use that builds a model for which there are `memoryBytes`; it comes beside the slots. */
+export function instantiationLimitBytes(memoryBytes: number): number {
+  return memoryBytes + runnerMemoryBytes;
+}
+
 /** A contestant that is asked once, by nobody but us: it has no referee, no channel, no slot and no device. */
 export function instantiationOptions(plan: {
   readonly name: string;
@@ -218,8 +223,10 @@ export function instantiationOptions(plan: {
   /** What a model may need; the runner's own need comes on top. */
   readonly memoryBytes: number;
   readonly pids: number;
+  /** Where its peak is read, null where the engine is elsewhere or systemd manages cgroups. */
+  readonly cgroupParent: string | null;
 }): ContainerCreateOptions {
-  const memoryBytes = plan.memoryBytes + runnerMemoryBytes;
+  const memoryBytes = instantiationLimitBytes(plan.memoryBytes);
   const limits = { memoryBytes, pids: plan.pids, openFiles: 1_024, fileBytes: instantiationArtifactsBytes };
   return {
     name: plan.name,
@@ -239,6 +246,7 @@ export function instantiationOptions(plan: {
       ...confinement(limits, plan.runtime),
       ...contestantFolders(instantiationArtifactsBytes),
       NanoCpus: 1_000_000_000, // It has no slot; one core's worth leaves the slots theirs.
+      ...(plan.cgroupParent === null ? {} : { CgroupParent: plan.cgroupParent }), // Its peak outlives it there.
       OomScoreAdj: 500, // Should the host itself run out of memory, this goes before a run does.
     },
   };

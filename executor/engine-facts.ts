@@ -27,9 +27,18 @@ export async function engineFacts(docker: Docker, runtime: string | null): Promi
   return {
     cpus: info.NCPU,
     memoryBytes: info.MemTotal,
-    // The same machine's cgroup files, under a driver that takes a plain path for a parent.
-    hasLocalCgroups: info.CgroupDriver === 'cgroupfs' && info.Name === hostname(),
+    hasLocalCgroups: isLocal(info),
   };
+}
+
+/** Whether containers may be given a cgroup of ours, and its files be read. */
+export async function hasLocalCgroups(docker: Docker): Promise<boolean> {
+  return isLocal(infoSchema.parse(await docker.info()));
+}
+
+/** The same machine's cgroup files, under a driver that takes a plain path for a parent. */
+function isLocal({ CgroupDriver, Name }: Pick<z.infer<typeof infoSchema>, 'CgroupDriver' | 'Name'>): boolean {
+  return CgroupDriver === 'cgroupfs' && Name === hostname();
 }
 
 /** gVisor brings its own system call filter; everything else must have the engine's. */

@@ -2,11 +2,10 @@
 import type { AttemptResult } from './attempt.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import { UnfitEngineError } from './engine-facts.ts';
-import { faultResult } from './evidence.ts';
 import { type GpuLook, lookAtGpus } from './gpu-look.ts';
 import type { SlotPlan } from './slot-plan.ts';
 
-/** The result itself, or `deviceLost` where a contestant is to blame on a GPU that can't be used now. Throws engine errors and the signal's reason. */
+/** The result itself, or the same as `deviceLost` where a contestant is to blame on a GPU that can't be used now. Throws engine errors and the signal's reason. */
 export async function unlessGpuIsLost(
   engine: ContainerEngine,
   plan: SlotPlan,
@@ -19,7 +18,8 @@ export async function unlessGpuIsLost(
     await lookAtGpus(engine, [plan], look);
     return result;
   } catch (error) {
-    if (error instanceof UnfitEngineError) return faultResult('deviceLost', error.message);
-    throw error;
+    if (!(error instanceof UnfitEngineError)) throw error;
+    const { message } = error;
+    return { ...result, verdict: { kind: 'infrastructureFault', reason: 'deviceLost', message } };
   }
 }

@@ -9,10 +9,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deriveId } from '../domain/ids.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Instantiate, Instantiated, InstantiationRequest } from '../domain/ports/instantiator.ts';
+import { attemptCgroup, removeCgroup } from './cgroup-watch.ts';
 import type { ContainerEngine } from './container-engine.ts';
-import { instantiationCommand, instantiationOptions } from './container-options.ts';
-import { type InstantiationFacts, type InstantiationKill, instantiatedBy } from './instantiation-end.ts';
+import { instantiationCommand, instantiationLimitBytes, instantiationOptions } from './container-options.ts';
+import {
+  type InstantiationFacts,
+  type InstantiationKill,
+  instantiatedBy,
+  type MemorySeen,
+} from './instantiation-end.ts';
 import { instantiationMemoryBytes, instantiationQuestion, readyLine, reportLineBytes } from './instantiation-lines.ts';
+import type { KernelMemory } from './kernel-memory.ts';
 import { llamaVocab } from './llama-vocab.ts';
 import type { Logger } from './logger.ts';
 import { outputTap } from './output-tap.ts';
@@ -26,6 +33,8 @@ export type InstantiationOptions = {
   /** Where the model of `llama` is, where there is one. */
   readonly tokenizersDir: string;
   readonly runtime?: string | null;
+  /** Null where the engine's machine can't be asked: then whoever is killed for want of memory has used too much. */
+  readonly kernelMemory: () => Promise<KernelMemory | null>;
   readonly logger: Logger;
   /** For tests. */
   readonly command?: readonly string[];
@@ -77,20 +86,47 @@ async function lookOnce(
   question: string,
   signal: AbortSignal,
 ): Promise<InstantiationFacts> {
-  const name = `prism-${deriveId('instantiation', instance, submissionId)}-instantiation`;
+  const id = deriveId('instantiation', instance, submissionId);
+  const name = `prism-${id}-instantiation`;
   const { pids, outputBytes } = policy.limits;
-  await engine.removeContainer(name); // One of an earlier life.
+  const memoryBytes = instantiationMemoryBytes(policy);
+  const kernel = await options.kernelMemory();
+  const cgroup = kernel === null ? null : attemptCgroup(id);
+  const remove = async () => {
+    await engine.removeContainer(name);
+    if (cgroup !== null) await removeCgroup(cgroup);
+  };
+  await remove(); // One of an earlier life.
   try {
-    const memoryBytes = instantiationMemoryBytes(policy);
     await engine.ensureContainer(
-      instantiationOptions({ name, instance, submissionId, imageId, command, runtime, memoryBytes, pids }),
+      instantiationOptions({
+        ...{ name, instance, submissionId, imageId, command, runtime, memoryBytes, pids },
+        cgroupParent: cgroup,
+      }),
     );
     const timings = options.timings ?? defaultTimings;
     const { cpuSeconds } = policy.instantiation;
-    return await watch(engine, name, { question, outputBytes, timings, endMs: timings.endMs(cpuSeconds) }, signal);
+    const memorySeen = await watchMemory(kernel, cgroup, instantiationLimitBytes(memoryBytes));
+    const watched = { question, outputBytes, timings, endMs: timings.endMs(cpuSeconds) };
+    const seen = await watch(engine, name, watched, signal);
+    return { ...seen, memory: await memorySeen() };
   } finally {
-    await engine.removeContainer(name);
+    await remove();
   }
+}
+
+/** From now on, until it is asked. */
+async function watchMemory(
+  kernel: KernelMemory | null,
+  cgroup: string | null,
+  limitBytes: number,
+): Promise<() => Promise<MemorySeen>> {
+  if (kernel === null || cgroup === null) return async () => ({ limitBytes, peakBytes: null, hostOomKills: null });
+  const before = await kernel.oomKills();
+  return async () => {
+    const [peakBytes, after] = await Promise.all([kernel.peakBytes(cgroup), kernel.oomKills()]);
+    return { limitBytes, peakBytes, hostOomKills: before === null || after === null ? null : after - before };
+  };
 }
 
 type Watched = {
@@ -105,7 +141,7 @@ async function watch(
   name: string,
   { question, outputBytes, timings, endMs }: Watched,
   signal: AbortSignal,
-): Promise<InstantiationFacts> {
+): Promise<Omit<InstantiationFacts, 'memory'>> {
   const ending = new AbortController();
   const until = AbortSignal.any([signal, ending.signal]);
   const heard: { kill: InstantiationKill | null; isReady: boolean; report: string | null } = {

@@ -168,9 +168,17 @@ async function repeatedRecord(parts: ExecutorParts, state: LivingState): Promise
   return { record: await storedRecord(parts, scored), platform: scored.platform };
 }
 
-async function storedCommitments({ blobs }: ExecutorParts, { committed }: AbortedAttempts) {
+/** A hint: no attempt may fail because one of them can't be read. */
+async function storedCommitments({ blobs, logger }: ExecutorParts, { committed }: AbortedAttempts) {
   const read = committed.map(async ({ attempt, commitments }) => {
-    const stored = readCommitments(await buffer(await blobs.open(commitments.sha256)));
+    const bytes = await blobs
+      .open(commitments.sha256)
+      .then(buffer)
+      .catch((error: unknown) => {
+        logger.warn({ err: error, attempt, ...commitments }, 'what an attempt had committed to can no more be read');
+        return Buffer.alloc(0);
+      });
+    const stored = readCommitments(bytes);
     return stored === null ? [] : [{ attempt, ...stored }];
   });
   return (await Promise.all(read)).flat();

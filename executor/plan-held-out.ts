@@ -4,6 +4,7 @@ import type { RunRecord } from '../domain/integrity/record.ts';
 import type { Policy } from '../domain/policy/policy.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { HeldOutSide } from '../domain/scoring/held-out.ts';
+import { heldOutEffort } from '../domain/submission/held-out-effort.ts';
 import { scoredRun } from '../domain/submission/runs.ts';
 import type { LivingState, Result } from '../domain/submission/state.ts';
 import type { PlannedAttempt } from './attempt.ts';
@@ -20,7 +21,7 @@ export async function planHeldOut(
   planned: PlannedAttempt,
   state: LivingState,
   side: HeldOutSide,
-  { heldOut, integrity }: Policy,
+  policy: Policy,
 ): Promise<HeldOutPlan> {
   const scored = scoredRun(state);
   if (scored === undefined || scored.state === null)
@@ -30,6 +31,7 @@ export async function planHeldOut(
   if (manifest.export === null) throw new Error('the manifest of the score run says nothing of its state');
   const { batchSize, seqLen, released } = manifest.export;
   const { streamTokens } = await storedRecord(stored, scored);
+  const { heldOut, integrity } = policy;
   return {
     ...planned,
     kind: 'heldOut',
@@ -41,7 +43,7 @@ export async function planHeldOut(
         bytes: side === 'val' ? heldOut.valBytes : heldOut.trainBytes,
         released: side === 'val' ? [] : released,
         cutKey: planned.spec.decoys.cutKey,
-        cuts: heldOut.cuts,
+        cuts: heldOutEffort(scored, policy).cuts,
         equalityBoundMicroNats: integrity.equalityBoundMicroNats,
         resamples: heldOut.resamples,
       },

@@ -11,6 +11,8 @@ import type { ActivePolicy } from '../domain/policy/policy.ts';
 import { isRejection } from '../domain/rejection.ts';
 import { submissionStream } from '../domain/submission/events.ts';
 import { type AttemptResult, runAttempt } from './attempt.ts';
+import { outputFolder, readOutputs } from './attempt-archive.ts';
+import { attemptNames } from './attempt-names.ts';
 import { clearPair } from './container-pair.ts';
 import { EngineUnavailableError } from './engine-errors.ts';
 import { faultResult, toRecordable } from './evidence.ts';
@@ -36,8 +38,11 @@ export function slotEffects(parts: ExecutorParts, place: SlotPlace): SlotEffects
       lastRun = result.catch(() => {});
       return result;
     },
-    record: (leased, result, signal) =>
-      persistently(() => record(parts, place, leased, result), signal, report(leased, 'record')),
+    record: async (leased, result, signal) => {
+      await lastRun; // It may have been cut off, and be in the middle of making containers.
+      const kept = await withCommitments(parts, place, leased, result);
+      await persistently(() => record(parts, place, leased, kept), signal, report(leased, 'record'));
+    },
     clear: async (leased, isStopping, signal) => {
       await lastRun; // An aborted run may be in the middle of making what is to be removed.
       const reportClearing = report(leased, 'clear');
@@ -112,6 +117,28 @@ function givenUp(error: unknown, failures: number, isOver: boolean): AttemptResu
   if (!isOver && (isOutage || failures < mostFaults)) return undefined;
   const reason = isOutage ? 'engineUnavailable' : 'executorFault';
   return faultResult(reason, error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * A fault that was found outside the containers leaves in them what the contestant had committed to: it is kept as far as it can be read,
+ * whole lines of a file that may still grow.
+ */
+async function withCommitments(
+  parts: ExecutorParts,
+  place: SlotPlace,
+  leased: LeasedAttempt,
+  result: AttemptResult,
+): Promise<AttemptResult> {
+  if (result.verdict.kind !== 'infrastructureFault' || result.commitments !== null) return result;
+  const { referee } = attemptNames(attemptScope(parts, place, leased));
+  try {
+    const tar = await parts.engine.readArchive(referee, outputFolder);
+    return tar === null ? result : { ...result, commitments: (await readOutputs(tar)).commitments };
+  } catch (error) {
+    const { submissionId, run, attempt } = leased.lease;
+    parts.logger.warn({ err: error, submissionId, run, attempt }, 'what an attempt had committed to is lost');
+    return result;
+  }
 }
 
 async function record(

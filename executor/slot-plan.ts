@@ -52,8 +52,23 @@ export function checkSlotPlans(
   checkMemory(plans, host.memoryBytes);
 }
 
+/**
+ * What an operator should know where the host can't also keep what looks at models may use while all slots are busy (`lookBytes`); null where
+ * it can. It is no reason to refuse: few models need it all, and whoever is killed for want of the host's memory is asked again.
+ */
+export function lookShortage(plans: readonly SlotPlan[], hostBytes: number, lookBytes: number): string | null {
+  const wanted = wantedBytes(plans) + lookBytes;
+  if (wanted <= hostBytes) return null;
+  const [has, wants, look] = [hostBytes, wanted, lookBytes].map(inGibibytes);
+  return `Slots and a look at a model (${look} GiB) want ${wants} GiB together; the host has ${has} GiB.`;
+}
+
+function wantedBytes(plans: readonly SlotPlan[]): number {
+  return plans.reduce((total, plan) => total + slotMemoryBytes(plan), 0) + hostReserveBytes;
+}
+
 function checkMemory(plans: readonly SlotPlan[], hostBytes: number): void {
-  const wanted = plans.reduce((total, plan) => total + slotMemoryBytes(plan), 0) + hostReserveBytes;
+  const wanted = wantedBytes(plans);
   if (wanted <= hostBytes) return;
   const [has, wants, reserve] = [hostBytes, wanted, hostReserveBytes].map(inGibibytes);
   const shares = `${inGibibytes(refereeMemoryBytes)} GiB a referee and ${reserve} GiB for the host`;

@@ -25,7 +25,7 @@ import { attemptScope, type ExecutorParts, type SlotPlace } from './plan-attempt
 import { reconcile } from './reconcile.ts';
 import { assertExecutorName } from './register-slots.ts';
 import { slotEffects } from './slot-effects.ts';
-import { checkSlotPlans, type SlotPlan } from './slot-plan.ts';
+import { checkSlotPlans, lookShortage, type SlotPlan } from './slot-plan.ts';
 import { type Timings, timings } from './watching.ts';
 
 export type ExecutorOptions = Omit<
@@ -37,6 +37,8 @@ export type ExecutorOptions = Omit<
   /** `[a-z0-9.]+` */
   readonly executorName: string;
   readonly slotPlans: readonly SlotPlan[];
+  /** What looks at models may use on this host beside the slots; 0 where there are none. */
+  readonly lookBytes: number;
   readonly runtime?: string | null;
   /** For tests: other programs in the containers, shorter waits. */
   readonly commands?: LaunchCommands;
@@ -52,6 +54,8 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   await assertRunnerImage(docker, options.runner.imageId, options.runner.runnerDigest);
   assertExecutorName(executorName);
   checkSlotPlans(slotPlans, facts);
+  const shortage = lookShortage(slotPlans, facts.memoryBytes, options.lookBytes);
+  if (shortage !== null) logger.warn({ shortage }, 'looks at models may be put off while the slots are busy');
   const parts: ExecutorParts = {
     ...options,
     ...{ runtime, commands: options.commands ?? launchCommands, timings: options.timings ?? timings },

@@ -6,6 +6,7 @@ import type { TokenizerClass } from '../domain/tokenizer.ts';
 import { dockerEngine } from '../executor/docker-engine.ts';
 import { type InspectorOptions, inspectorContainer } from '../executor/inspector-container.ts';
 import { instantiator } from '../executor/instantiation-container.ts';
+import { kernelMemoryOf } from '../executor/kernel-memory.ts';
 import type { Logger } from '../executor/logger.ts';
 import type { BundleGateName } from '../gates/bundle-gates.ts';
 import { bundleReader } from '../gates/bundle-reader.ts';
@@ -63,7 +64,8 @@ export async function openGates(plan: GatePlan, surroundings: GateSurroundings):
   const { blobs, logger, stopping } = surroundings;
   const storage = await openStorage({ ...plan.storage, readOnly: true });
   const readModels = openProjectionDatabase(plan.readModelsPath);
-  const container = { ...image, engine: dockerEngine(new Docker()), logger };
+  const docker = new Docker();
+  const container = { ...image, engine: dockerEngine(docker), logger };
   const asked = inspectorContainer(container);
   const inspector = rememberingInspector(asked, rememberedBundles);
   const readBundle = bundleReader(storage.blobs);
@@ -79,7 +81,10 @@ export async function openGates(plan: GatePlan, surroundings: GateSurroundings):
       static: overBundle('static'),
       parameters: parametersGate({
         ...{ readBundle, blobs, stopping },
-        instantiate: instantiator({ ...container, seasonSecret, tokenizersDir }),
+        instantiate: instantiator({
+          ...{ ...container, seasonSecret, tokenizersDir },
+          kernelMemory: () => kernelMemoryOf(docker),
+        }),
       }),
       distributed: overBundle('distributed'),
       duplicate: duplicateGate({

@@ -6,7 +6,9 @@ import { claimAggregate } from '../domain/claim/claim.ts';
 import { commandHandler } from '../domain/handle-command.ts';
 import type { BundleReader } from '../domain/ports/bundles.ts';
 import type { TokenizerClass } from '../domain/tokenizer.ts';
+import { instantiationLimitBytes } from '../executor/container-options.ts';
 import { lotOf } from '../executor/cut-keys.ts';
+import { instantiationMemoryBytes } from '../executor/instantiation-lines.ts';
 import type { RunnerFacts } from '../executor/run-spec.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { bundleReader } from '../gates/bundle-reader.ts';
@@ -118,7 +120,14 @@ function gatePlan(config: Config, { runner, seasonSecret, tokenizers }: Runtime,
   };
 }
 
-function openExecutor(
+/** Bytes that the parameters gate may use beside the slots, by the policy of today. */
+async function lookBytes({ policies }: Pick<Core, 'policies'>): Promise<number> {
+  const { policy } = await policies.active();
+  const each = instantiationLimitBytes(instantiationMemoryBytes(policy));
+  return policy.gates.parameters === 'on' ? instantiationsAtOnce * each : 0;
+}
+
+async function openExecutor(
   config: Config,
   runtime: Runtime,
   core: Core,
@@ -135,6 +144,7 @@ function openExecutor(
     policyOf: async (version) => (await policies.ofVersion(version)).policy,
     executorName: config.executorName,
     slotPlans: config.slots,
+    lookBytes: await lookBytes(core),
     onProgress: core.heartbeats.report,
   });
 }

@@ -78,7 +78,7 @@ const heldOutSchema = z.strictObject({
   /** Raw bytes that are asked about: of the val split, and of what the run has released. */
   valBytes: heldOutBytesSchema.default(65_536),
   trainBytes: heldOutBytesSchema.default(65_536),
-  /** Tokens that the second contestant is asked blind, at least. */
+  /** Tokens that the second contestant is asked blind, at least; fewer of a very slow model (`heldOutEffort`). */
   cuts: z
     .int()
     .min(1)
@@ -86,7 +86,7 @@ const heldOutSchema = z.strictObject({
     .default(4_096),
   /** Of the documents, for the standard errors. */
   resamples: z.int().min(2).max(100_000).default(1_000),
-  /** Seconds that each contestant has to answer, once it holds the state. */
+  /** Seconds that each contestant has to answer, once it holds the state; more for a slow model. */
   budgetSeconds: z.int().positive().default(600),
 });
 

@@ -41,7 +41,7 @@ const gpuPlan: PairPlan = { ...plan, device: 'gpu3', deviceClass: 'gpu' };
 const inspector = { name: 'i', instance: 'test', imageId: 'sha256:image', command: inspectorCommand, runtime: null };
 const instantiation = {
   ...{ name: 'p', instance: 'test', submissionId: 's', imageId: 'sha256:image', command: instantiationCommand },
-  ...{ runtime: null, memoryBytes: 2 ** 30, pids: 64 },
+  ...{ runtime: null, memoryBytes: 2 ** 30, pids: 64, cgroupParent: '/prism/p' },
 };
 
 const roles: readonly (readonly [string, HostConfig])[] = [
@@ -100,6 +100,7 @@ describe('container options', () => {
     expect(User).to.equal(contestantOptions(plan).User);
     expect(Object.keys(HostConfig?.Tmpfs ?? {})).to.deep.equal(['/work', '/artifacts', '/tmp']);
     expect(HostConfig).not.to.have.any.keys('Mounts', 'Binds', 'CpusetCpus', 'DeviceRequests');
+    expect(HostConfig?.CgroupParent).to.equal('/prism/p');
     expect(HostConfig?.NanoCpus).to.equal(1e9);
     expect(HostConfig?.Memory).to.be.greaterThan(instantiation.memoryBytes);
     expect(Labels).to.include({ 'prism.instance': 'test', 'prism.submission': 's' });

@@ -48,6 +48,7 @@ function worldOn(real: RealEngine, draft: PolicyDraft = {}, changes: Partial<Exe
     },
     onProgress: () => {},
     runner: { imageId, dataDir: '/etc', valDir: '/etc', tokenizersDir: '/etc', ...digests },
+    lookBytes: 0,
     slotPlans: [{ device, deviceClass: 'cpu', cpuset: '0', memoryBytes: 1_024 * mebibyte }],
     commands: { ...launchCommands, referee: programs.referee, contestant: programs.patient },
     ...changes,

@@ -29,6 +29,7 @@ describe('an executor with a GPU slot', () => {
         ...{ ...image, dataDir: '/data', valDir: '/val', tokenizersDir: '/tables' },
         ...{ dataDigest: digest, valDigest: digest, tokenizersDigest: digest },
       },
+      lookBytes: 0,
       slotPlans: [{ device: 'gpu1', deviceClass: 'gpu', cpuset: '2-3', memoryBytes: 2 ** 33 }],
     });
     return { log, said, started };

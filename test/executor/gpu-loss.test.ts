@@ -37,6 +37,12 @@ describe('a blame on a GPU slot', () => {
     }
   });
 
+  it('keeps what the contestant had committed to', async () => {
+    const { engine } = fakeEngine({ device: broken });
+    const kept = { commitments: Buffer.from('hashes'), log: Buffer.from('printed') };
+    expect(await unlessGpuIsLost(engine, slot, look, { ...theirs, ...kept })).to.deep.include(kept);
+  });
+
   it('takes no look where nobody is blamed, nor on a CPU', async () => {
     const { engine, calls } = fakeEngine({ device: broken });
     const completed = result({ kind: 'completed' });

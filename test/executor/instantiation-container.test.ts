@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { type InstantiationRequest, InstantiationUnavailableError } from '../../domain/ports/instantiator.ts';
 import { EngineUnavailableError } from '../../executor/engine-errors.ts';
 import { type InstantiationTimings, instantiator } from '../../executor/instantiation-container.ts';
+import type { KernelMemory } from '../../executor/kernel-memory.ts';
 import { reconcile } from '../../executor/reconcile.ts';
 import { fakeEngine, type Program } from './fake-engine.ts';
 import { policy, report, reportLine, request } from './instantiation-examples.ts';
@@ -12,7 +13,7 @@ const hasty: InstantiationTimings = { readyMs: 60_000, endMs: () => 1, settleMs:
 const ready = '{"event":"ready"}\n';
 
 /** What a container does once it has been asked; the tries count from 1. */
-function world(programs: (attempt: number) => Program, timings = patient) {
+function world(programs: (attempt: number) => Program, timings = patient, kernel: KernelMemory | null = null) {
   let tries = 0;
   const fake = fakeEngine({
     instantiation: (self, other) => {
@@ -24,7 +25,7 @@ function world(programs: (attempt: number) => Program, timings = patient) {
   const stopping = new AbortController();
   const ask = instantiator({
     ...{ engine: fake.engine, imageId: 'sha256:image', instance: 'test', seasonSecret: new Uint8Array(32) },
-    ...{ tokenizersDir: '/none', logger: silent, timings },
+    ...{ tokenizersDir: '/none', logger: silent, timings, kernelMemory: async () => kernel },
   });
   const instantiate = (asked: InstantiationRequest) => ask(asked, policy, stopping.signal);
   return { fake, stopping, tries: () => tries, instantiate, look: () => instantiate(request) };
@@ -95,6 +96,26 @@ describe('A look at a model in a container', () => {
     const { fake, look, tries } = world(() => dying);
     expect((await look()).kind).to.equal('died');
     expect(tries()).to.equal(2);
+    expect(fake.leftovers()).to.deep.equal([]);
+  });
+
+  it('believes no kill that the host sent for want of memory: it is our fault', async () => {
+    let [kills, asked] = [7, ''];
+    const kernel: KernelMemory = {
+      oomKills: async () => kills,
+      async peakBytes(cgroup) {
+        asked = cgroup;
+        return 300 * 2 ** 20;
+      },
+    };
+    const killing: Program = (self, other) => {
+      kills += 1;
+      dying(self, other);
+    };
+    const { fake, look, tries } = world(() => killing, patient, kernel);
+    expect(await thrownBy(look())).to.be.instanceOf(InstantiationUnavailableError);
+    expect(tries()).to.equal(1);
+    expect(asked).to.match(/^\/prism\/[0-9a-f-]+$/);
     expect(fake.leftovers()).to.deep.equal([]);
   });
 

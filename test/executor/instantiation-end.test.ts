@@ -6,7 +6,12 @@ import type { Exit } from '../../executor/outcome.ts';
 import { report, reportLine } from './instantiation-examples.ts';
 
 const exited = (exitCode: number, oomKilled = false): Exit => ({ kind: 'exited', exitCode, oomKilled });
-const well: InstantiationFacts = { kill: null, isReady: true, exit: exited(0), report: reportLine(), tail: '' };
+const unknown = { limitBytes: 2 ** 30, peakBytes: null, hostOomKills: null };
+const atLimit = { limitBytes: 2 ** 30, peakBytes: 2 ** 30 - 4_096, hostOomKills: 1 };
+const farFromLimit = { ...atLimit, peakBytes: 2 ** 29 };
+const well: InstantiationFacts = {
+  ...{ kill: null, isReady: true, exit: exited(0), report: reportLine(), tail: '', memory: unknown },
+};
 
 describe('The end of a look at a model', () => {
   const theirs: readonly (readonly [string, Partial<InstantiationFacts>, string])[] = [
@@ -16,7 +21,16 @@ describe('The end of a look at a model', () => {
     ['a kill when its time was long over', { kill: 'timeout', exit: exited(137) }, 'timeUp'],
     ['the kernel’s limit on CPU time', { exit: exited(152), report: null }, 'timeUp'],
     ['the kernel’s limit on memory', { exit: exited(137, true), report: null }, 'outOfMemory'],
+    ['a kill at that limit', { exit: exited(137, true), report: null, memory: atLimit }, 'outOfMemory'],
     ['a kill that nobody else can have sent', { exit: exited(137), report: null }, 'died'],
+    [
+      'a kill while the host killed nobody',
+      { exit: exited(137), report: null, memory: { ...farFromLimit, hostOomKills: 0 } },
+      'died',
+    ],
+    ['an end of its own while the host killed others', { exit: exited(1), report: null, memory: farFromLimit }, 'died'],
+    ['a report while the host killed others', { exit: exited(137), memory: farFromLimit }, 'reported'],
+    ['the exit code of containers that an engine finds dead', { exit: exited(255), report: null }, 'died'],
     ['an end without a word', { report: null }, 'died'],
     ['a report that nobody can read', { report: '{"parameters": 1}' }, 'died'],
   ];
@@ -31,7 +45,8 @@ describe('The end of a look at a model', () => {
     ['was not ready in time', { isReady: false, kill: 'notReady', exit: exited(137) }],
     ['was never started', { isReady: false, exit: { kind: 'neverStarted' } }],
     ['was removed by somebody else', { exit: { kind: 'vanished' } }],
-    ['was found dead by an engine that restarted', { exit: exited(255), report: null }],
+    ['was killed for memory far below its limit', { exit: exited(137, true), report: null, memory: farFromLimit }],
+    ['was killed while the host ran out of memory', { exit: exited(137), report: null, memory: farFromLimit }],
   ];
   for (const [what, facts] of ours) {
     it(`is our fault where the container ${what}`, () => {

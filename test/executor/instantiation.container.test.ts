@@ -8,6 +8,7 @@ import type { InstantiationReport } from '../../domain/ports/instantiator.ts';
 import type { GateResult } from '../../domain/submission/commands.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { instantiator } from '../../executor/instantiation-container.ts';
+import { kernelMemoryOf } from '../../executor/kernel-memory.ts';
 import { parametersGate } from '../../gates/parameters/parameters-gate.ts';
 import { bundleFiles } from '../adversarial/bundle.ts';
 import { contract } from '../domain/submission-examples.ts';
@@ -53,7 +54,7 @@ const small: PolicyDraft = { limits: { memoryBytes: 2 ** 30 } };
 
 describeWithEngine('the parameters gate in its container', (real) => {
   async function look(texts: Texts, draft: PolicyDraft = small, tokenizer: 'bytes' | 'gpt2' = 'bytes'): Promise<Seen> {
-    const { engine, imageId, instance } = real();
+    const { docker, engine, imageId, instance } = real();
     const files = Object.entries(texts).map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
     let evidence = '';
     const ask = parametersGate({
@@ -66,6 +67,7 @@ describeWithEngine('the parameters gate in its container', (real) => {
       },
       instantiate: instantiator({
         ...{ engine, imageId, instance, seasonSecret: new Uint8Array(32), tokenizersDir: '/none' },
+        kernelMemory: () => kernelMemoryOf(docker),
         logger: silent,
       }),
       stopping: new AbortController().signal,

@@ -17,7 +17,7 @@ const cutSecret = Buffer.from('cuts');
 
 /** A submission whose score run left a state, as its referee wrote of it, and is to be measured on both sides. */
 async function given() {
-  const world = leasedSubmissions({ heldOut: { valBytes: 9_000, trainBytes: 8_000, budgetSeconds: 90 } });
+  const world = leasedSubmissions({ heldOut: { valBytes: 9_000, trainBytes: 8_000, budgetSeconds: 900 } });
   const { log, submissions, slots, policy } = world;
   const blobs = memoryBlobs();
   const [record, manifest] = await Promise.all([fixture('record'), fixture('manifest')]);
@@ -66,8 +66,8 @@ describe('the plan of a held-out attempt', () => {
     expect(pair).to.deep.include({ heldOutSeats: [0, 1, 2], dataDir: '/val' });
     expect(spec).to.include({ dataDigest: val, purpose: 'heldOut', exportState: false, seedAudit: false });
     const { budgetSeconds, timeoutSeconds } = policy.limits;
-    expect(spec.limits).to.include({ budgetSeconds: 90, shownBudgetSeconds: budgetSeconds });
-    expect(supervision.timeoutSeconds).to.equal(timeoutSeconds - budgetSeconds + 90);
+    expect(spec.limits).to.include({ budgetSeconds: 900, shownBudgetSeconds: budgetSeconds });
+    expect(supervision.timeoutSeconds).to.equal(timeoutSeconds - budgetSeconds + 900);
     expect(state.bytes).to.equal(exported.bytes);
   });
 

@@ -5,12 +5,12 @@ import { faultResult } from '../../executor/evidence.ts';
 import { slotMachine } from '../../executor/executor-actor.ts';
 import { followLog } from '../../executor/follow-log.ts';
 import { abortedAttempts, activeLease } from '../../executor/leased-attempt.ts';
-import type { ExecutorParts } from '../../executor/plan-attempt.ts';
+import { type ExecutorParts, planAttempt } from '../../executor/plan-attempt.ts';
 import { reconcile } from '../../executor/reconcile.ts';
 import { registerSlots } from '../../executor/register-slots.ts';
 import { slotEffects } from '../../executor/slot-effects.ts';
 import { memoryBlobs } from '../../storage/memory-blobs.ts';
-import { recordOutcome } from '../domain/submission-examples.ts';
+import { recordOutcome, startAttempt } from '../domain/submission-examples.ts';
 import { fakeEngine, type Program } from './fake-engine.ts';
 import { bundleFiles, device, executorName, leasedSubmissions } from './leased-submission.ts';
 import { bytesOf, digestOf, exampleManifest } from './run-examples.ts';
@@ -74,6 +74,7 @@ async function given(programs: Readonly<Record<string, Program>>) {
   return { ...world, fake, live, parts };
 }
 
+const committed = 'what the contestant has answered';
 const types = (events: readonly { readonly type: string }[]) => events.map(({ type }) => type);
 
 /** A referee that reports a contract failure of whatever it is asked about. */
@@ -92,7 +93,6 @@ async function manifestFor(world: Awaited<ReturnType<typeof given>> | null) {
   const leased = await activeLease(world.log, world.slot);
   if (leased === null) throw new Error('no lease to report on');
   const { submissionId, run, attempt, fencingToken } = leased.lease;
-  const { planAttempt } = await import('../../executor/plan-attempt.ts');
   const { spec } = await planAttempt(world.parts, { executor: executorName, stream: world.slot, plan }, leased, false);
   const { provenance, ...rest } = exampleManifest();
   const { codeHash, seed, runnerDigest, dataDigest, tokenizersDigest } = spec;
@@ -237,6 +237,64 @@ describe('an executor slot', () => {
     expect(slot.at(-1)?.data).to.deep.equal({ operator: null, reason: 'deviceLost: the GPU has fallen off the bus' });
     const events = await world.until(world.stream('s1'), 'AttemptAborted');
     expect(events.at(-1)?.data).to.include({ reason: 'deviceLost', countsAgainstRun: false });
+  });
+
+  const committing: Program = (self, other) => {
+    self.write('commitments.jsonl', committed);
+    failing(self, other);
+  };
+
+  it('keeps what was committed to where the lease expires while the attempt runs', async () => {
+    let isUp = false;
+    const up: Program = () => {
+      isUp = true;
+    };
+    const world = await given({ referee: committing, contestant: up });
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    while (!isUp) await new Promise((resolve) => setImmediate(resolve));
+    const now = '2100-01-01T00:00:00.000Z';
+    const context = { causeId: 'expiry', correlationId: 's1', at: now };
+    await world.slots.handle(world.slot, { kind: 'ExpireLease', fencingToken: 1, now }, context);
+    const events = await world.until(world.stream('s1'), 'AttemptAborted');
+    expect(events.at(-1)?.data).to.include({ reason: 'leaseExpired' });
+    expect(events.at(-1)?.data).to.have.nested.property('commitments.bytes', committed.length);
+    await life.stop();
+    expect(world.fake.leftovers()).to.deep.equal([]);
+  });
+
+  it('keeps what was committed to where we fail for good', async () => {
+    const world = await given({ referee: committing });
+    world.fake.engine.untilExited = () => Promise.reject(new Error('a bug'));
+    await world.submit('s1');
+    const life = await world.live();
+    await world.grant('s1');
+    const events = await world.until(world.stream('s1'), 'AttemptAborted');
+    expect(events.at(-1)?.data).to.include({ reason: 'executorFault', message: 'a bug' });
+    expect(events.at(-1)?.data).to.have.nested.property('commitments.bytes', committed.length);
+    await world.until(world.slot, 'LeaseReleased');
+    await life.stop();
+  });
+
+  it('plans an attempt without what an earlier one had committed to where that is lost', async () => {
+    const world = await standing(() => {});
+    await world.submit('s1');
+    const lost = { sha256: 'c'.repeat(64), bytes: 1, keyId: null };
+    await world.tell('s1', startAttempt('score', 1));
+    const outcome = { kind: 'infrastructureFault', reason: 'refereeLost', message: 'm', log: null } as const;
+    await world.tell('s1', recordOutcome('score', 1, { ...outcome, commitments: lost }));
+    const lease = {
+      submissionId: 's1',
+      run: 'score',
+      attempt: 2,
+      fencingToken: 2,
+      deadlineAt: '2030-01-01T00:00:00.000Z',
+    };
+    const place = { executor: executorName, stream: world.slot, plan };
+    const planned = await planAttempt(world.parts, place, { lease, grantedBy: 'an event' }, false);
+    expect(planned).to.have.nested.property('examining.committed').that.deep.equals([]);
+    expect(planned.previousRefereeDeaths).to.equal(1);
   });
 
   it("counts the deaths of a run's referee", async () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { slotAggregate } from '../../domain/slot/slot.ts';
 import { registerSlots } from '../../executor/register-slots.ts';
-import { checkSlotPlans, coresOf, type SlotPlan } from '../../executor/slot-plan.ts';
+import { checkSlotPlans, coresOf, lookShortage, type SlotPlan } from '../../executor/slot-plan.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 
 const gibibyte = 2 ** 30;
@@ -38,6 +38,13 @@ describe('slot plans', () => {
       expect(() => checkSlotPlans(plans, host)).to.throw(message);
     });
   }
+
+  it('say where a look at a model has no memory beside them, and are taken all the same', () => {
+    const plans = [slot('cpu0', '0', 4)];
+    expect(lookShortage(plans, host.memoryBytes, 6 * gibibyte)).to.equal(null);
+    expect(lookShortage(plans, host.memoryBytes, 9 * gibibyte)).to.match(/\(9.0 GiB\) want 19.0 GiB .* has 16.0 GiB/);
+    checkSlotPlans(plans, host);
+  });
 
   it("are read in the kernel's notation", () => {
     expect(coresOf('0,2-4')).to.deep.equal([0, 2, 3, 4]);

@@ -13,7 +13,7 @@ import {
 } from '../domain/submission-examples.ts';
 import { prepare, startWorld, stream, typesIn, type World } from './world.ts';
 
-const small: PolicyDraft = { ...withoutReruns, heldOut: { budgetSeconds: 60 } };
+const small: PolicyDraft = { ...withoutReruns, heldOut: { budgetSeconds: 900 } };
 
 describe('A held-out measure', () => {
   const worlds: World[] = [];
@@ -71,7 +71,7 @@ describe('A held-out measure', () => {
     const grants = (await log.readStream(slotStream('host', 'gpu0'))).filter(
       ({ envelope }) => envelope.type === 'LeaseGranted',
     );
-    const each = 1_800 - 1_200 + 60;
+    const each = 1_800 - 1_200 + 900;
     expect(grants.map(({ envelope }) => [envelope.data.run, envelope.data.deadlineAt])).to.deep.equal([
       ['score', instant(1_800 + 180)],
       ['heldOut', instant(3 * each + 180)],
