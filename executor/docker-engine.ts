@@ -95,7 +95,7 @@ export function dockerEngine(docker: Docker): ContainerEngine {
 
 function ignore(): void {}
 
-/** A stream that breaks off ends the request with its own error, which says nothing about the engine. */
+/** A stream is read to its end or destroyed; one that breaks off ends the request with its own error, which says nothing about the engine. */
 async function write(container: Docker.Container, path: string, tar: Uint8Array | Readable): Promise<void> {
   const broken = new AbortController();
   if (!(tar instanceof Uint8Array)) tar.once('error', (error) => broken.abort(error));
@@ -105,6 +105,10 @@ async function write(container: Docker.Container, path: string, tar: Uint8Array 
     await ask(`write into ${container.id}`, () => container.putArchive(content, options), [404], archiveLimitMs);
   } catch (error) {
     throw broken.signal.aborted ? broken.signal.reason : error;
+  } finally {
+    // An engine that says no reads no further: file and connection would stay open.
+    if (!(tar instanceof Uint8Array)) tar.destroy();
+    broken.abort();
   }
 }
 

@@ -28,6 +28,7 @@ import { type AbortedAttempts, abortedAttempts, type LeasedAttempt } from './lea
 import type { Logger } from './logger.ts';
 import { planHeldOut, storedRecord } from './plan-held-out.ts';
 import type { Examining } from './read-run-files.ts';
+import type { ImageHeld } from './referee-signals.ts';
 import type { Slots } from './register-slots.ts';
 import { buildRunSpec, type RunnerFacts } from './run-spec.ts';
 import type { SlotPlan } from './slot-plan.ts';
@@ -125,6 +126,7 @@ export async function planAttempt(
       deadlineAt: new Date(lease.deadlineAt),
       timings: parts.timings,
       now: parts.now,
+      onImageHeld: (held) => sayHeld(parts.logger, scope, held),
       onProgress: (progress) => parts.onProgress({ ...beat, at: parts.now().toISOString(), progress }),
     },
     previousRefereeDeaths: aborted.refereeDeaths,
@@ -145,6 +147,15 @@ export async function planAttempt(
         ? { mostBytes: spec.limits.maxStateBytes, put: (content) => parts.blobs.put(content) }
         : null,
   };
+}
+
+/** Below it the channel that the pages close is open (ADR 17); what is rounded to pages is not. */
+const leastHeld = 0.99;
+
+function sayHeld(logger: Logger, { key, slot }: AttemptScope, held: ImageHeld): void {
+  const fields = { ...key, slot, ...held };
+  if (held.inMemoryBytes >= leastHeld * held.bytes) logger.info(fields, 'the referee holds the pages of the image');
+  else logger.warn(fields, 'the referee can’t hold all pages of the image: there is too little memory for it');
 }
 
 function densityOf(

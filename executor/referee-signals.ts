@@ -29,6 +29,20 @@ export function refereeSignals(onProgress: (covered: number) => void): RefereeSi
   };
 }
 
+/** What a referee holds of its image (ADR 17), and how much of that was in memory. */
+export type ImageHeld = { readonly bytes: number; readonly inMemoryBytes: number };
+
+/** Takes the referee's lines, of whatever kind of run; `onHeld` hears what it holds before its contestant starts. */
+export function imageSignals(onHeld: (held: ImageHeld) => void): (line: string) => void {
+  return (line) => {
+    const said = parse(line);
+    if (said === null || !('event' in said) || said.event !== 'imageHeld') return;
+    if (!('bytes' in said) || typeof said.bytes !== 'number') return;
+    if (!('inMemoryBytes' in said) || typeof said.inMemoryBytes !== 'number') return;
+    onHeld({ bytes: said.bytes, inMemoryBytes: said.inMemoryBytes });
+  };
+}
+
 export type FrameEdge = 'started' | 'ended';
 
 const frameEdges: ReadonlyMap<unknown, FrameEdge> = new Map([

@@ -9,7 +9,7 @@ import { type FrameLimits, type FrameWatch, watchFrames } from './frame-watch.ts
 import { type KillSwitch, killSwitch } from './kill-switch.ts';
 import type { Exit, Facts, KillIntent } from './outcome.ts';
 import { type OutputTap, outputTap } from './output-tap.ts';
-import { frameSignals } from './referee-signals.ts';
+import { frameSignals, type ImageHeld, imageSignals } from './referee-signals.ts';
 
 export type Timings = {
   /** For a referee to write its files after its contestant has ended. */
@@ -42,6 +42,7 @@ export type SupervisionPlan = {
   readonly now: () => Date;
   /** The covered share of the stream, 0 … 1, as the referee says it: for people. */
   readonly onProgress: (covered: number) => void;
+  readonly onImageHeld: (held: ImageHeld) => void;
   readonly signal: AbortSignal;
 };
 
@@ -114,9 +115,11 @@ function watchingOf(watched: Watched, signal: AbortSignal): Watching {
       ...(onLine ? { onLine } : {}),
     });
   const onFrameLine = frameSignals((edge, frame) => watching.frames?.[edge](frame));
+  const onImageLine = imageSignals(plan.onImageHeld);
   const onLine = (line: string) => {
     onRefereeLine(line);
     onFrameLine(line);
+    onImageLine(line);
   };
   const watching: Watching = {
     ...{ engine, plan, signal, kill, isConnected, names },

@@ -20,7 +20,7 @@ from prism_runner.bundle import xz_bytes
 from prism_runner.channel import Listener
 from prism_runner.code_length import uniform_cost
 from prism_runner.commitments import Commitments
-from prism_runner.image_pages import hold_image
+from prism_runner.image_pages import hold_image, mapped_bytes
 from prism_runner.judge import Judge
 from prism_runner.manifest import Claims, Digests, Export, Measured, Spent, manifest, platform_of
 from prism_runner.outcome import AttemptFailed, AttemptLost, Outcome, outcome_of
@@ -87,7 +87,10 @@ def run(places: Places) -> int:
 def hold_image_of(places: Places) -> None:
     """Before the socket listens: from then on a contestant may run."""
     if places.image is not None:
-        hold_image(places.image)
+        before = mapped_bytes()
+        held = hold_image(places.image)
+        in_memory = min(max(mapped_bytes() - before, 0), held)
+        announce("imageHeld", {"bytes": held, "inMemoryBytes": in_memory})
 
 
 def checked_bundle(places: Places, spec: RunSpec) -> bytes:

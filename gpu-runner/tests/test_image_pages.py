@@ -4,7 +4,7 @@ import mmap
 import os
 from pathlib import Path
 
-from prism_runner.image_pages import hold_image
+from prism_runner.image_pages import hold_image, mapped_bytes
 
 
 def test_every_regular_file_is_held(tmp_path: Path) -> None:
@@ -26,3 +26,11 @@ def test_what_may_not_be_read_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "secret").chmod(0)
     (tmp_path / "open").write_bytes(b"d")
     assert hold_image(tmp_path) == (1 if os.geteuid() else 4)
+
+
+def test_what_is_held_is_in_memory(tmp_path: Path) -> None:
+    size = 32 << 20  # the kernel counts roughly
+    (tmp_path / "large").write_bytes(bytes(size))
+    before = mapped_bytes()
+    assert hold_image(tmp_path) == size
+    assert 0.9 * size < mapped_bytes() - before < 1.1 * size

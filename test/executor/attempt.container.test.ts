@@ -56,6 +56,7 @@ async function planWith(
       timings,
       now: () => new Date(),
       onProgress: () => {},
+      onImageHeld: () => {},
     },
     previousRefereeDeaths: 0,
     hasPolicyMemory: true,

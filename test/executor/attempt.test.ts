@@ -53,6 +53,7 @@ function planOf(
         now: () => new Date(),
       },
       onProgress: () => {},
+      onImageHeld: () => {},
       ...supervision,
     },
     previousRefereeDeaths: 0,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type CpuTimes, keptWaitingMs, readCpuTimes, threadTimes, wasStarved } from '../../executor/cpu-times.ts';
 import { watchFrames } from '../../executor/frame-watch.ts';
-import { frameSignals } from '../../executor/referee-signals.ts';
+import { frameSignals, type ImageHeld, imageSignals } from '../../executor/referee-signals.ts';
 
 type Seconds = Readonly<Record<string, readonly [ran: number, waited: number]>>;
 
@@ -142,5 +142,21 @@ describe('the watch over frames', () => {
       take(line);
     }
     expect(heard).to.deep.equal(['started 1', 'ended 1']);
+  });
+});
+
+describe('the pages of the image', () => {
+  it("are known from the referee's line about them", () => {
+    const heard: ImageHeld[] = [];
+    const take = imageSignals((held) => void heard.push(held));
+    for (const line of [
+      '{"event":"ready"}',
+      '{"event":"imageHeld","bytes":8192}',
+      '{"event":"imageHeld","bytes":8192,"inMemoryBytes":"all"}',
+      '{"event":"imageHeld","bytes":8192,"inMemoryBytes":4096}',
+    ]) {
+      take(line);
+    }
+    expect(heard).to.deep.equal([{ bytes: 8_192, inMemoryBytes: 4_096 }]);
   });
 });

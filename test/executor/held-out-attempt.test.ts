@@ -36,6 +36,7 @@ function planOf(supervision: Partial<HeldOutPlan['supervision']> = {}): HeldOutP
     supervision: {
       ...{ cgroupParent: null, outputBytes: 1_000, timeoutSeconds: 3_600 },
       ...{ deadlineAt: new Date(Date.now() + 3_600_000), now: () => new Date(), onProgress: () => {} },
+      onImageHeld: () => {},
       ...{ frames: { cpuSeconds: 10, wallSeconds: 40 }, cpuTimes: async () => null },
       timings: { refereeSettleMs: 50, contestantSettleMs: 50, socketPollMs: 5, frameLookMs: 5 },
       ...supervision,
