@@ -35,6 +35,7 @@ const submission = {
 const hold = {
   ...{ id: 'h', submission_id: 'x', source: 'llm', reason: 'r', state: 'open', held_at: 'now', expires_at: 'then' },
   ...{ operator: null, decision_reason: null, ended_at: null, shares_sources_with: [], reviews: [] },
+  ...{ comparisons: [], named_by: [] },
   submission: { hotkey: hostile, status: 'held' },
   transcript: {
     exchanges: [
