@@ -22,7 +22,7 @@ const gibibyte = 2 ** 30;
 
 /** What a referee may use beside its contestant; a slot plan counts it too. */
 export const refereeMemoryBytes = 2 * gibibyte;
-const inspectorMemoryBytes = 2 * gibibyte; // Of two children, each under a limit of 1 GiB.
+const inspectorMemoryBytes = 2.25 * gibibyte; // Of two children, each under a limit of 1 GiB, and their parent.
 /** Interpreter and torch, and what is kept to report with. */
 const runnerMemoryBytes = gibibyte;
 /** Whoever builds a model has little to write. */

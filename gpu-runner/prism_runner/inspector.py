@@ -1,7 +1,8 @@
 """The inspector: parses and measures bundles, and never executes them. One JSON object a line in, one out, in order.
 
 Modules are parsed in a child with limits on memory and CPU (`parsing_child`): a source that crashes the parser, or
-keeps it busy, is a module error and nothing more. What is read off a tree is in `inspect_module`.
+keeps it busy, is a module error and nothing more; a host that leaves the child no core or no memory is an error of the
+answer, which says nothing about the source. What is read off a tree is in `inspect_module`.
 """
 
 import json
@@ -10,12 +11,12 @@ import warnings
 from typing import BinaryIO
 
 from prism_runner.bundle import xz_bytes
-from prism_runner.fields import FieldError, Fields, parse_object
+from prism_runner.fields import Fields, parse_object
 from prism_runner.inspect_module import to_json, unparsed
 from prism_runner.inspector_request import LONGEST_LINE, decoded, read_files
-from prism_runner.parsing_child import ParsingChild
+from prism_runner.parsing_child import HostFault, ParsingChild
 
-REQUEST_SECONDS = 15.0  # a bundle, by the wall clock: whoever asks must get an answer
+REQUEST_SECONDS = 15.0  # by the wall clock, for who has a core: more than the children's CPU time together
 LONGEST_ANSWER = 8 << 20  # about a module
 ANSWER_BYTES = 24 << 20  # about a bundle
 CHILDREN = 2  # at work on one request
@@ -24,7 +25,7 @@ CHILDREN = 2  # at work on one request
 def run(requests: BinaryIO, answers: BinaryIO) -> int:
     """Answer every line until the input ends."""
     warnings.simplefilter("ignore")  # the parser's own, about submitted sources
-    children = [ParsingChild(CHILDREN) for _ in range(CHILDREN)]
+    children = [ParsingChild(first, CHILDREN) for first in range(CHILDREN)]
     try:
         while line := requests.readline(LONGEST_LINE):
             answers.write(answer(line, children) + b"\n")
@@ -38,24 +39,29 @@ def run(requests: BinaryIO, answers: BinaryIO) -> int:
 def answer(line: bytes, children: list[ParsingChild]) -> bytes:
     """The answer to one request, in one line."""
     request: Fields = {}
-    deadline = time.monotonic() + REQUEST_SECONDS
     try:
         request = parse_object(line)
         if "bundle" in request:
             measured = xz_bytes(decoded(request, "bundle"))
             return json.dumps({"id": request.get("id"), "xzBytes": measured}).encode()
-        for at, child in enumerate(children):
-            child.ask(line, at, deadline)  # they read it while it is read here
-        sources = read_files(request)
-    except (FieldError, ValueError) as error:
+        modules = b", ".join(modules_of(request, line, children))
+        return b'{"id": %s, "modules": [%s]}' % (json.dumps(request.get("id")).encode(), modules)
+    except (HostFault, ValueError) as error:
         for child in children:
             child.close()
         return json.dumps({"id": request.get("id"), "error": str(error)}).encode()
+
+
+def modules_of(request: Fields, line: bytes, children: list[ParsingChild]) -> list[bytes]:
+    """Facts of every module of a request. Raises HostFault, and ValueError for what isn't a request."""
+    deadline = time.monotonic() + REQUEST_SECONDS
+    for child in children:
+        child.ask(line, deadline)  # they read it while it is read here
     modules, left = [], ANSWER_BYTES
-    for at, (path, source) in enumerate(sources.items()):
+    for at, (path, source) in enumerate(read_files(request).items()):
         facts = children[at % CHILDREN].facts(line, at, deadline, min(left, LONGEST_ANSWER))
         if facts is None:
             facts = to_json(unparsed(path, source, "the parser gave up: too deep, too large or too slow"))
         modules.append(facts)
         left = max(0, left - len(facts))
-    return b'{"id": %s, "modules": [%s]}' % (json.dumps(request.get("id")).encode(), b", ".join(modules))
+    return modules

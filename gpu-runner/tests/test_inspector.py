@@ -3,25 +3,34 @@
 import base64
 import io
 import json
+import os
 import re
+import signal
 from typing import Any
 
 import pytest
 
-from prism_runner import inspector
+from prism_runner import inspect_module, inspector, parsing_child
 from prism_runner.bundle import write_canonical, xz_bytes
+from prism_runner.parsing_child import ParsingChild
 
 
 def inspect(sources: dict[str, str | bytes] | None = None, **named: str | bytes) -> dict[str, Any]:
     """{path: facts} of {path: source}; keyword `a` stands for the path a.py."""
     sources = {**(sources or {}), **{f"{name}.py": text for name, text in named.items()}}
-    listed = [
-        {"path": path, "source": base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()}
-        for path, text in sources.items()
-    ]
-    (answer,) = ask(json.dumps({"id": 7, "files": listed}).encode())
+    raw = {path: text if isinstance(text, bytes) else text.encode() for path, text in sources.items()}
+    (answer,) = ask(request(raw))
     assert answer["id"] == 7
     return {module["path"]: module for module in answer["modules"]}
+
+
+def request(sources: dict[str, bytes]) -> bytes:
+    files = [{"path": path, "source": base64.b64encode(source).decode()} for path, source in sources.items()]
+    return json.dumps({"id": 7, "files": files}).encode()
+
+
+def request_for(source: bytes) -> bytes:
+    return request({"m.py": source})
 
 
 def ask(*lines: bytes) -> list[Any]:
@@ -159,6 +168,58 @@ def test_what_an_answer_cannot_hold_is_an_error_of_the_modules_that_are_left(mon
     first, second = inspect(a=source, b=source).values()
     assert first["error"] is None
     assert "too large" in second["error"]["message"]
+
+
+BUSY = b"busy"
+
+
+def busy_or_read(path: str, source: bytes, paths: frozenset[str]) -> inspect_module.ModuleFacts:
+    """As `inspect_source`, but for one source, which keeps it busy for ever."""
+    while source == BUSY:
+        pass
+    return inspect_module.inspect_source(path, source, paths)
+
+
+def test_a_source_that_takes_too_much_of_a_core_is_an_error_of_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing_child, "CPU_SECONDS", 0)  # and what is left of the second that the kernel counts in
+    monkeypatch.setattr(parsing_child, "inspect_source", busy_or_read)
+    first, *others = inspect(a=BUSY, b="x = 1", c="y = 2").values()
+    assert "too slow" in first["error"]["message"]
+    assert [module["error"] for module in others] == [None, None]
+
+
+def test_a_bundle_whose_sources_take_too_much_together_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing_child, "SHARE_CPU_SECONDS", 1)
+    monkeypatch.setattr(parsing_child, "CPU_SECONDS", 1)
+    monkeypatch.setattr(parsing_child, "inspect_source", busy_or_read)
+    modules = inspect({f"{number:03}.py": BUSY if number % 2 == 0 else "x = 1" for number in range(200)})
+    assert [module["error"] is None for module in modules.values()] == [False, True] * 100
+
+
+def test_a_parser_that_is_killed_from_outside_says_nothing_about_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing_child, "inspect_source", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    (answer,) = ask(request_for(b"x = 1"))
+    assert answer["id"] == 7
+    assert "killed from outside" in answer["error"]
+
+
+def test_a_host_without_a_free_core_says_nothing_about_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspector, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(parsing_child, "inspect_source", lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
+    (answer,) = ask(request_for(b"x = 1"))
+    assert "too little of a core" in answer["error"]
+
+
+def test_a_request_after_one_that_the_host_let_down_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    children = [ParsingChild(0, 1)]
+    monkeypatch.setattr(inspector, "CHILDREN", 1)
+    monkeypatch.setattr(inspector, "REQUEST_SECONDS", 0.2)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(parsing_child, "inspect_source", lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
+        assert b'"error"' in inspector.answer(request_for(b"x = 1"), children)
+    monkeypatch.setattr(inspector, "REQUEST_SECONDS", 60)
+    assert json.loads(inspector.answer(request_for(b"x = 1"), children))["modules"][0]["error"] is None
+    children[0].close()
 
 
 def test_nothing_is_executed() -> None:
