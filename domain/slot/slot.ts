@@ -13,7 +13,7 @@ export type SlotState =
       readonly lease: Lease | null;
       readonly lastToken: number;
       readonly quarantine: SlotEventData<'SlotQuarantined'> | null;
-      /** Leases in a row that ended by our fault, the token of the last such, and whose runs they were leased for. */
+      /** Leases in a row that ended by our fault, the token of the last such, and whose runs they were leased for, the last one's last. */
       readonly faults: {
         readonly count: number;
         readonly lastToken: number;
@@ -62,8 +62,16 @@ function withFault(
   { fencingToken }: { readonly fencingToken: number },
 ): Registered['faults'] {
   if (fencingToken <= faults.lastToken) return faults;
-  const submissionIds = new Set([...faults.submissionIds, ...(lease === null ? [] : [lease.submissionId])]);
-  return { count: faults.count + 1, lastToken: fencingToken, submissionIds: [...submissionIds] };
+  const failed = lease?.submissionId ?? null;
+  const others = faults.submissionIds.filter((submissionId) => submissionId !== failed);
+  const submissionIds = failed === null ? others : [...others, failed];
+  return { count: faults.count + 1, lastToken: fencingToken, submissionIds };
+}
+
+/** Whether the slot's last lease was that submission's, and ended by our fault. */
+export function hasJustFailed(state: SlotState, submissionId: string): boolean {
+  if (state.kind === 'unregistered' || state.faults.lastToken !== state.lastToken) return false;
+  return state.faults.submissionIds.at(-1) === submissionId;
 }
 
 function hasWorked({ faults }: Registered, { fencingToken, reason }: SlotEventData<'LeaseReleased'>): boolean {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { attemptEnded, type SlotEvent, slotStream } from '../../domain/slot/events.ts';
-import { deviceLost, type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { deviceLost, hasJustFailed, type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -151,6 +151,18 @@ describe('A slot', () => {
     given(...often, ...worked(5), ...lost(6, 's2'), granted('s2', 7))
       .when(report(7))
       .thenYields({ type: 'SlotFaulted' });
+  });
+
+  it('has just failed a submission until its next lease', () => {
+    const just = (events: readonly SlotEvent[], submissionId: string) =>
+      hasJustFailed(given(...events).state, submissionId);
+    expect(just([registered, ...lost(1)], 's1')).to.equal(true);
+    expect(just([registered, ...lost(1)], 's2')).to.equal(false);
+    expect(just([registered, ...lost(1), ...lost(2, 's2'), ...lost(3)], 's1')).to.equal(true);
+    expect(just([registered, ...lost(1), ...lost(2, 's2')], 's1')).to.equal(false);
+    expect(just([registered, ...lost(1), granted('s2', 2), released(2)], 's1')).to.equal(false);
+    expect(just([registered], 's1')).to.equal(false);
+    expect(just([], 's1')).to.equal(false);
   });
 
   it('is closed by the first fault that says that its device is lost', () => {

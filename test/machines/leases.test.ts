@@ -4,8 +4,19 @@ import { commandHandler } from '../../domain/handle-command.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
 import { attemptEnded, slotStream } from '../../domain/slot/events.ts';
 import { type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { submissionStream } from '../../domain/submission/events.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { completedOutcome, crashOutcome, instant, ourFault, owner, receipt } from '../domain/submission-examples.ts';
+import {
+  completedOutcome,
+  crashOutcome,
+  instant,
+  ourFault,
+  owner,
+  queued,
+  receipt,
+  runRequested,
+} from '../domain/submission-examples.ts';
+import { happen, submissionOf } from '../projections/fixtures.ts';
 import { prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
 
 const slot = slotStream('host', 'gpu0');
@@ -128,6 +139,32 @@ describe('Leases', () => {
     await world.execute(ourFault, 'gpu0');
     while (await world.step());
     expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseReleased');
+  });
+
+  it('of a slot that has just failed a submission go to another one first, and then to the first again', async () => {
+    const other = [...queued, runRequested('score', 'score')];
+    for (const [outcome, turns] of [
+      [ourFault, ['other', receipt.submissionId, 'other']],
+      [completedOutcome, ['other', receipt.submissionId, 'other', 'other']],
+    ] as const) {
+      const { log, world } = await leased(['gpu0'], (empty) =>
+        happen(empty, submissionOf('other', other)).then(() => {}),
+      );
+      await world.execute(ourFault);
+      while (await world.step());
+      await world.execute(outcome);
+      for (let attempt = 2; attempt <= 3; attempt += 1) {
+        while (await world.step());
+        await world.execute(ourFault);
+      }
+      const grants = (await log.readStream(slot)).filter(({ envelope }) => envelope.type === 'LeaseGranted');
+      expect(grants.map(({ envelope }) => envelope.data.submissionId)).to.deep.equal(turns);
+      // The third fault in a row, which two submissions share, has closed the slot and cost no attempt.
+      expect((await typesIn(log, slot)).includes('SlotQuarantined')).to.equal(outcome === ourFault);
+      expect((await typesIn(log, submissionStream('other'))).includes('SubmissionFailed')).to.equal(
+        outcome !== ourFault,
+      );
+    }
   });
 
   it('of one submission alone close no slot: after as many faults of ours as a run has attempts it has failed', async () => {
