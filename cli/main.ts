@@ -1,12 +1,8 @@
 #!/usr/bin/env node
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { type Config, ConfigError, readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { type Policy, policySchema } from '../domain/policy/policy.ts';
-import { LogUnavailableError } from '../domain/ports/event-log-errors.ts';
-import { UnfitEngineError } from '../executor/engine-facts.ts';
-import { UnfitSlotPlanError } from '../executor/slot-plan.ts';
-import { UnsupportedStorageError } from '../storage/storage-url.ts';
 import { backUp, putBack } from './commands/backup.ts';
 import { leaderboard, type Scope, weights } from './commands/board.ts';
 import { type CheckOptions, check } from './commands/check.ts';
@@ -24,8 +20,9 @@ import { serve } from './commands/serve.ts';
 import { decideSlot, listSlots } from './commands/slots.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
-import { CommandError, exitCodes } from './exit-codes.ts';
+import { CommandError, exitCodeHelp, exitCodes } from './exit-codes.ts';
 import { consoleOutput, type Output } from './output.ts';
+import { reportError } from './report-error.ts';
 import { serviceClient } from './service-client.ts';
 import { escapedJson } from './terminal-text.ts';
 
@@ -35,7 +32,7 @@ function program(): Command {
     .description('Judges how well a model learns: prequential bits per byte, measured by a referee.')
     .exitOverride()
     .showHelpAfterError()
-    .addHelpText('after', exitCodeHelp);
+    .addHelpText('after', `\n${exitCodeHelp}`);
 
   local(
     prism,
@@ -207,10 +204,6 @@ function addLogCommands(prism: Command): void {
     );
 }
 
-const exitCodeHelp = `
-Exit codes: 0 done; 1 the answer is no (rejected, failed, something missing); 2 wrong usage or configuration;
-3 the service can't be reached; 4 the service refused; 70 a fault of ours.`;
-
 type Local = { readonly json: boolean };
 type Remote = Local & { readonly url: string; readonly token?: string };
 
@@ -261,35 +254,6 @@ function logger({ logLevel }: Config): Logger {
   return pino({ name: 'prism', level: logLevel, timestamp: pino.stdTimeFunctions.isoTime }, stderr);
 }
 
-/** What an operator has to mend rather than we. */
-function isOperators(error: unknown): error is Error {
-  return [ConfigError, LogUnavailableError, UnfitEngineError, UnfitSlotPlanError, UnsupportedStorageError].some(
-    (kind) => error instanceof kind,
-  );
-}
-
-function report(error: unknown): number {
-  const output = consoleOutput(process.argv.includes('--json'));
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof LogUnavailableError && (error.reason === 'unreachable' || error.reason === 'accessDenied')) {
-    output.note(`prism: ${error.message} (${error.cause instanceof Error ? error.cause.message : error.code})`);
-    return exitCodes.unreachable;
-  }
-  if (error instanceof CommandError || isOperators(error)) {
-    const exitCode = error instanceof CommandError ? error.exitCode : exitCodes.usage;
-    const detail = error instanceof CommandError ? error.detail : null;
-    if (output.isJson) output.result({ error: error.message, ...detail }, () => error.message);
-    else output.note(`prism: ${error.message}`);
-    return exitCode;
-  }
-  output.note(`prism: a fault of ours: ${error instanceof Error ? error.stack : String(error)}`);
-  for (let cause = error instanceof Error ? error.cause : undefined; cause !== undefined; ) {
-    output.note(`  caused by: ${cause instanceof Error ? cause.stack : String(cause)}`);
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return exitCodes.fault;
-}
-
 // Whoever reads our output may stop early (`prism … | head`): that is no fault.
 process.stdout.on('error', (error) => {
   if ('code' in error && error.code === 'EPIPE') process.exit();
@@ -299,5 +263,5 @@ process.stdout.on('error', (error) => {
 try {
   await program().parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = reportError(error, consoleOutput(process.argv.includes('--json')));
 }

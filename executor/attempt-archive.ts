@@ -1,7 +1,7 @@
 /** Tars that go into and come out of a referee's private volume. Nothing here touches the host's file system. */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
 import { cutsLimitBytes } from '../domain/integrity/cuts-size.ts';
 import type { BlobReference } from '../domain/ports/blobs.ts';
@@ -69,7 +69,7 @@ const stateName = 'state.safetensors';
 const heldOutName = 'heldout.json';
 const outputLimits: Readonly<Record<string, number>> = {
   [recordName]: recordLimitBytes,
-  [cutsName]: cutsLimitBytes,
+  [cutsName]: Number.POSITIVE_INFINITY, // above `cutsLimitBytes` it is passed over, and told
   [commitmentsName]: commitmentsLimitBytes,
   [manifestName]: manifestLimitBytes,
 };
@@ -85,19 +85,25 @@ export type Outputs = RefereeFiles & {
 
 /**
  * Reads the files by their fixed names. Links, devices and files over their limit are refused
- * (`UnexpectedArchiveError`); other plain files, such as an unfinished temporary one, are passed over.
+ * (`UnexpectedArchiveError`), but for cuts, of which `cutsAreTooLarge` tells; other plain files, such as an unfinished temporary one, are passed over.
  */
 export async function readOutputs(tar: Readable, keeper: StateKeeper | null = null): Promise<Outputs> {
   let state: BlobReference | null = null;
+  let cutsAreTooLarge = false;
   const limits = keeper === null ? outputLimits : { ...outputLimits, [stateName]: keeper.mostBytes };
-  const files = await readEntries(tar, limits, async (name, content) => {
+  const files = await readEntries(tar, limits, async (name, content, bytes) => {
+    if (name === cutsName && bytes > cutsLimitBytes) {
+      cutsAreTooLarge = true;
+      await finished(content.resume());
+      return true;
+    }
     if (name !== stateName || keeper === null) return false;
     state = await keeper.put(content);
     return true;
   });
   const read = (name: string) => files.get(name) ?? null;
   const [record, cuts, manifest] = [read(recordName), read(cutsName), read(manifestName)];
-  return { record, cuts, manifest, commitments: read(commitmentsName), state };
+  return { record, cuts, manifest, cutsAreTooLarge, commitments: read(commitmentsName), state };
 }
 
 /** The one document of a held-out attempt, as `readOutputs` reads. */
@@ -109,7 +115,7 @@ export async function readHeldOutDocument(tar: Readable): Promise<Uint8Array | n
 export async function readEntries(
   tar: Readable,
   limits: Readonly<Record<string, number>>,
-  take: (name: string, content: Readable) => Promise<boolean> = async () => false,
+  take: (name: string, content: Readable, bytes: number) => Promise<boolean> = async () => false,
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   const entries = extract();
@@ -124,7 +130,7 @@ export async function readEntries(
     if (name === null) entry.resume();
     else {
       const content = Readable.from(entry);
-      if (!(await take(name, content))) files.set(name, await buffer(content));
+      if (!(await take(name, content, entry.header.size ?? 0))) files.set(name, await buffer(content));
     }
   }
   return files;

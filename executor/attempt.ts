@@ -71,7 +71,10 @@ export async function runAttempt(
   return judge(plan, observed, files);
 }
 
-const noFiles: Outputs = { record: null, cuts: null, manifest: null, commitments: null, state: null };
+const noFiles: Outputs = {
+  ...{ record: null, cuts: null, manifest: null, commitments: null, state: null },
+  cutsAreTooLarge: false,
+};
 
 type Collected = Outputs & { readonly problem: string | null };
 

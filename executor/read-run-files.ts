@@ -17,7 +17,7 @@ import { tokenizerName } from '../domain/tokenizer.ts';
 import type { ManifestReading } from './outcome.ts';
 import { checkProvenance, mustBe, platformDigest, problemOf } from './provenance.ts';
 import { InvalidFileError, readJson } from './read-json.ts';
-import { checkCuts, cutsSchema } from './run-cuts.ts';
+import { checkCuts, cutsIn, cutsSchema } from './run-cuts.ts';
 import { parseManifest, type RunManifest } from './run-manifest.ts';
 import { checkRecord, recordSchema } from './run-record.ts';
 import type { RunSpec } from './run-spec.ts';
@@ -39,6 +39,8 @@ export type RefereeFiles = {
   readonly manifest: Uint8Array | null;
   readonly record: Uint8Array | null;
   readonly cuts: Uint8Array | null;
+  /** There are cuts, in a document above `cutsLimitBytes`, which isn't read. */
+  readonly cutsAreTooLarge?: boolean;
 };
 
 /** What was asked for, and must come back. */
@@ -82,6 +84,7 @@ export function readRunFiles(
     const manifest = parseManifest(files.manifest);
     checkProvenance(manifest.provenance, asked);
     const { outcome } = manifest;
+    if (files.cutsAreTooLarge === true) return { reading: unlikeItsRun(manifest, asked, examining), measured: null };
     if (outcome.kind !== 'completed') {
       if (outcome.kind === 'failed' && outcome.verdict === 'causality') checkConviction(files, manifest, asked);
       return { reading: outcome, measured: null };
@@ -179,6 +182,20 @@ function checkAgainstCuts({ anti_cheat }: RunManifest, cuts: RunCuts, { decoys }
   );
   mustBe('causality.cuts', anti_cheat.causality?.cuts, stated?.cuts);
   mustBe('causality.exceeding', anti_cheat.causality?.exceeding, exceedingIn(cuts, decoys).length);
+}
+
+/**
+ * A rerun is asked for no more cuts than can be written down of batches like its run's (`recordableFrames`). One that took more of them than those batches have
+ * has taken others, and nothing else makes its document too large. Throws `InvalidFileError` for any other run: its limit is policy's to keep.
+ */
+function unlikeItsRun({ anti_cheat }: RunManifest, { decoys }: Asked, { rerunOf }: Examining): ManifestReading {
+  const stated = anti_cheat.blind_mean?.cuts ?? 0;
+  if (rerunOf === null || stated <= cutsIn(rerunOf.record, decoys)) {
+    throw new InvalidFileError('The cuts are more than can be read.');
+  }
+  const message =
+    'It took other batches than in the run that this one repeats, with more cuts than can be written down.';
+  return { kind: 'failed', verdict: 'contract', where: null, message };
 }
 
 /** A state that was asked for is there; a scored run's is stored, a rerun's is the referee's word. */

@@ -36,6 +36,9 @@ export class InconsistentCutsError extends Error {
   override readonly name = 'InconsistentCutsError';
 }
 
+/** How densely, and by which key, in hex. */
+type AskedCuts = Density & { readonly cutKey: string };
+
 function mustHold(what: string, holds: boolean): void {
   if (!holds) throw new InconsistentCutsError(what);
 }
@@ -44,12 +47,12 @@ function mustHold(what: string, holds: boolean): void {
  * Checks the cuts against the record of the same attempt: exactly the decoys that the key places, each cut where the key draws it, and costs
  * that a token can have. Throws `InconsistentCutsError`.
  */
-export function checkCuts(cuts: RunCuts, record: RunRecord, asked: Density & { readonly cutKey: string }): void {
-  const cutKey = Buffer.from(asked.cutKey, 'hex');
+export function checkCuts(cuts: RunCuts, record: RunRecord, asked: AskedCuts): void {
+  const cutKey = keyOf(asked);
   mustHold('keyDigest is not that of the key', cuts.keyDigest === sha256Hex(cutKey));
   mustHold('cutsPerMegabyte is not what was asked', cuts.cutsPerMegabyte === asked.cutsPerMegabyte);
   mustHold('framesPerBatch is not what was asked', cuts.framesPerBatch === asked.framesPerBatch);
-  const counts = placeDecoys(expectedDecoys(record.batches, asked), uniformOf(cutKey));
+  const counts = framesBefore(record, asked);
   let next = 0;
   counts.forEach((count, batch) => {
     const shape = record.batches[batch];
@@ -60,6 +63,23 @@ export function checkCuts(cuts: RunCuts, record: RunRecord, asked: Density & { r
     next += count;
   });
   mustHold(`${cuts.frames.length} frames, the key places ${next}`, cuts.frames.length === next);
+}
+
+/** How many cuts the key places in a run with these batches. */
+export function cutsIn(record: Pick<RunRecord, 'batches'>, asked: AskedCuts): number {
+  return framesBefore(record, asked).reduce(
+    (sum, frames, batch) => sum + frames * (record.batches[batch]?.scoredRows ?? 0),
+    0,
+  );
+}
+
+/** Decoys before each batch. */
+function framesBefore({ batches }: Pick<RunRecord, 'batches'>, asked: AskedCuts): readonly number[] {
+  return placeDecoys(expectedDecoys(batches, asked), uniformOf(keyOf(asked)));
+}
+
+function keyOf({ cutKey }: AskedCuts): Buffer {
+  return Buffer.from(cutKey, 'hex');
 }
 
 function checkFrame(

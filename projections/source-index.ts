@@ -3,6 +3,7 @@ import { type Sketch, submissionStreamPrefix } from '../domain/submission/events
 import { liveReader } from './live-reader.ts';
 import type { Fold, Projection, TableNames } from './projection.ts';
 import type { ProjectionDatabase } from './projection-database.ts';
+import { sharingWorks, worthComparing } from './sharing-works.ts';
 import { submissionEventOf, submissionIdOf } from './submission-event.ts';
 
 /**
@@ -122,6 +123,7 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
       at: db.prepare<[number], IndexedWork>(
         `SELECT ${columns} FROM ${name(works)} WHERE received_position = ? AND ${isWhole}`,
       ),
+      hotkeyAt: db.prepare<[number], string>(`SELECT hotkey FROM ${name(works)} WHERE received_position = ?`).pluck(),
       withKey: db
         .prepare<[number], number>(
           `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ${worksOfKey}`,
@@ -137,30 +139,20 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
   });
   return {
     lookUp: (submissionId, limit) =>
-      read(({ own, at, withKey, behaving }, asOfPosition): LookUp => {
+      read(({ own, at, hotkeyAt, withKey, behaving }, asOfPosition): LookUp => {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
         const asked = parsedKeys(listed);
-        const ranked = rank(asked, (key) => withKey.all(key), asking.receivedPosition);
-        const { behaviour, receivedPosition } = asking;
+        const { behaviour, hotkey, receivedPosition } = asking;
+        const sharing = sharingWorks(receivedPosition, asked, {
+          withKey: (key) => withKey.all(key),
+          isOwn: (position) => hotkeyAt.get(position) === hotkey,
+        });
         const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition);
-        const positions = new Set([...ranked.slice(0, limit), ...alike]);
+        const positions = new Set([...worthComparing(receivedPosition, sharing, limit), ...alike]);
         const others = [...positions].flatMap((position) => at.get(position) ?? []);
         return { asOfPosition, own: { ...asking, keys: asked.length }, others };
       }),
   };
-}
-
-/** Positions of works that share a key; each key counts the more the fewer works have it. */
-function rank(asked: readonly number[], withKey: (key: number) => readonly number[], own: number): readonly number[] {
-  const weights = new Map<number, number>();
-  for (const key of asked) {
-    const sharing = withKey(key);
-    for (const position of sharing) weights.set(position, (weights.get(position) ?? 0) + 1 / sharing.length);
-  }
-  weights.delete(own);
-  return [...weights]
-    .toSorted(([left, more], [right, less]) => less - more || left - right)
-    .map(([position]) => position);
 }

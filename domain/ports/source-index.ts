@@ -20,12 +20,15 @@ export type LookUp = {
   readonly asOfPosition: number;
   /** The asking work itself; null where its sketch hasn't been projected yet. */
   readonly own: (IndexedWork & { /** How many its sketch has. */ readonly keys: number }) | null;
-  /** Other works that share keys with it, the one with the rarest keys in common first, then the earliest that behave alike. */
+  /**
+   * Other works that share keys with it: of other hotkeys those received earlier, then those received later, then its own hotkey's that came before one of
+   * the former; in each the most alike first. Behind them the earliest that behave alike.
+   */
   readonly others: readonly IndexedWork[];
 };
 
 /**
- * Finds works by the keys of their sketches. The cost of a look-up depends on the number of keys and on `limit`, which is for those that share
- * keys, not on how many works there are. Rejected works aren't in it.
+ * Finds works by the keys of their sketches. The cost of a look-up depends on the number of keys and on `limit`, which is for each group of those that
+ * share keys, not on how many works there are. Rejected works aren't in it.
  */
 export type SourceIndex = { lookUp(submissionId: string, limit: number): LookUp };

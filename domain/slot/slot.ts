@@ -13,17 +13,25 @@ export type SlotState =
       readonly lease: Lease | null;
       readonly lastToken: number;
       readonly quarantine: SlotEventData<'SlotQuarantined'> | null;
-      /** Leases in a row that ended by our fault, and the token of the last such. */
-      readonly faults: { readonly count: number; readonly lastToken: number };
+      /** Leases in a row that ended by our fault, the token of the last such, and whose runs they were leased for, the last one's last. */
+      readonly faults: {
+        readonly count: number;
+        readonly lastToken: number;
+        readonly submissionIds: readonly string[];
+      };
     };
 
-/** So many faults in a row, and the slot takes no more leases: a broken one fails fastest, and would always be the free one. */
+/**
+ * So many faults in a row, and the slot takes no more leases: a broken one fails fastest, and would always be the free one. As long as all of them are
+ * one submission's they say as much about its bundle, and it stays open for another one to tell which.
+ */
 export const mostFaults = 3;
+const leastSubmissions = 2;
 /** The fault that closes a slot at once: its device is gone. */
 export const deviceLost = 'deviceLost';
 
 const initialState: SlotState = { kind: 'unregistered' };
-const noFaults = { count: 0, lastToken: 0 };
+const noFaults = { count: 0, lastToken: 0, submissionIds: [] };
 
 function evolve(state: SlotState, event: SlotEvent): SlotState {
   if (event.type === 'SlotRegistered') {
@@ -49,8 +57,21 @@ function evolve(state: SlotState, event: SlotEvent): SlotState {
 }
 
 /** One lease is one fault, however often it is told. */
-function withFault({ faults }: Registered, { fencingToken }: { readonly fencingToken: number }): Registered['faults'] {
-  return fencingToken <= faults.lastToken ? faults : { count: faults.count + 1, lastToken: fencingToken };
+function withFault(
+  { faults, lease }: Registered,
+  { fencingToken }: { readonly fencingToken: number },
+): Registered['faults'] {
+  if (fencingToken <= faults.lastToken) return faults;
+  const failed = lease?.submissionId ?? null;
+  const others = faults.submissionIds.filter((submissionId) => submissionId !== failed);
+  const submissionIds = failed === null ? others : [...others, failed];
+  return { count: faults.count + 1, lastToken: fencingToken, submissionIds };
+}
+
+/** Whether the slot's last lease was that submission's, and ended by our fault. */
+export function hasJustFailed(state: SlotState, submissionId: string): boolean {
+  if (state.kind === 'unregistered' || state.faults.lastToken !== state.lastToken) return false;
+  return state.faults.submissionIds.at(-1) === submissionId;
 }
 
 function hasWorked({ faults }: Registered, { fencingToken, reason }: SlotEventData<'LeaseReleased'>): boolean {
@@ -149,8 +170,9 @@ function closing(
   fault: Extract<SlotEvent, { type: 'SlotFaulted' | 'LeaseExpired' }>,
   { reason, message }: { readonly reason: string; readonly message: string },
 ): readonly [SlotEvent, ...SlotEvent[]] {
-  const { count } = withFault(state, fault.data);
-  if (state.quarantine !== null || (reason !== deviceLost && count < mostFaults)) return [fault];
+  const { count, submissionIds } = withFault(state, fault.data);
+  const isWorn = count >= mostFaults && submissionIds.length >= leastSubmissions;
+  if (state.quarantine !== null || (reason !== deviceLost && !isWorn)) return [fault];
   const row = reason === deviceLost ? '' : `${count} attempts in a row ended by our own fault; the last: `;
   const why = shownText(`${row}${reason}: ${message}`, messageLimit);
   return [fault, { type: 'SlotQuarantined', data: { operator: null, reason: why } }];

@@ -17,16 +17,15 @@ export function contestantsOn(side: HeldOutSide): number {
   return side === 'val' ? 3 : 1;
 }
 
-/** Both sides, where policy has them measured, the score run has left a state, and nobody has asked yet. */
+/** Of both sides what nobody has asked for yet, where policy has them measured and the score run has left a state. */
 export function heldOutRequests({ runs }: Pick<LivingState, 'runs'>, active: ActivePolicy): readonly SubmissionEvent[] {
   const { version: policyVersion, policy } = active;
   const hasState = runs.some((run) => run.purpose === 'score' && run.status === 'concluded' && run.state !== null);
-  if (policy.heldOut.mode === 'off' || !hasState || runs.some(({ purpose }) => purpose === 'heldOut')) return [];
+  if (policy.heldOut.mode === 'off' || !hasState) return [];
   const why = { rule: 'everyScore', comparedScore: null, asOfPosition: null };
-  return Object.values(heldOutRuns).map((run) => ({
-    type: 'RunRequested',
-    data: { run, purpose: 'heldOut', ...why, policyVersion },
-  }));
+  return Object.values(heldOutRuns)
+    .filter((run) => runs.every((asked) => asked.run !== run))
+    .map((run) => ({ type: 'RunRequested', data: { run, purpose: 'heldOut', ...why, policyVersion } }));
 }
 
 /** What held-out runs have said so far. A side that failed by the contestant's fault outweighs whatever the other one says. */

@@ -100,12 +100,12 @@ export function isOpenToAttempts(
   return state.phase === 'queued' || state.phase === 'measuring' || state.phase === 'completed';
 }
 
-/** There is one score run, and it comes first: every other run stands beside it. A held-out run's name says what it asks about. */
+/** There is one score run, and it comes first: every other run stands beside it. A held-out run's name, which no other run has, says what it asks about. */
 export function isRunWanted(
   runs: readonly Run[],
   asked: { readonly run: string; readonly purpose: RunPurpose },
 ): boolean {
-  const isKnown = asked.purpose !== 'heldOut' || heldOutSideOf(asked.run) !== null;
+  const isKnown = (asked.purpose === 'heldOut') === (heldOutSideOf(asked.run) !== null);
   return isKnown && runs.some((run) => run.purpose === 'score') === (asked.purpose !== 'score');
 }
 

@@ -16,9 +16,9 @@ import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
 import { sketchKeys, sketchVersion } from './sketch.ts';
 
 /** Changes whenever the gate may judge the same works differently; recorded with every verdict. */
-export const duplicateGateVersion = 'duplicate/3';
+export const duplicateGateVersion = 'duplicate/4';
 
-/** So many works are compared by their whole sets. */
+/** So many works are compared by their whole sets, of others' earlier ones, their later ones, and one's own. */
 const mostCompared = 16;
 
 /** The index lags behind the sketch that it is asked about, or its blob isn't there yet: our fault, and no verdict. */

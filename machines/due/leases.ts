@@ -4,7 +4,7 @@ import type { Policies } from '../../domain/policy/policy-aggregate.ts';
 import type { DueWork } from '../../domain/ports/due-work.ts';
 import { isRejection } from '../../domain/rejection.ts';
 import { type SlotEvent, slotStream } from '../../domain/slot/events.ts';
-import type { SlotCommand, SlotState } from '../../domain/slot/slot.ts';
+import { hasJustFailed, type SlotCommand, type SlotState } from '../../domain/slot/slot.ts';
 import { submissionStream } from '../../domain/submission/events.ts';
 import { attemptSeconds, runLimits } from '../../domain/submission/run-limits.ts';
 import { findRun, isOpenToAttempts, scoredRun } from '../../domain/submission/runs.ts';
@@ -33,23 +33,33 @@ function alone(deps: LeaseDeps, work: Promise<number | null>): Promise<number | 
 const leaseMarginSeconds = 180;
 const matchesAtOnce = 64;
 
-/** Gives free slots to waiting runs, oldest run first. Returns the position of the last grant, or null. */
+/**
+ * Gives free slots to waiting runs, oldest run first; but a slot that has just failed a submission goes to another one first, which tells whose doing it
+ * was. Returns the position of the last grant, or null.
+ */
 export async function grantLeases(deps: LeaseDeps): Promise<number | null> {
   const free = [...deps.dueWork.freeSlots()];
   const open = deps.dueWork.openSlots();
+  const putOff: Waiting[] = [];
   let position: number | null = null;
   for (const waiting of free.length === 0 ? [] : deps.dueWork.waitingRuns(matchesAtOnce)) {
-    position = (await alone(deps, grantLease(deps, { free, open }, waiting))) ?? position;
+    position = (await alone(deps, grantLease(deps, { free, open }, waiting, putOff))) ?? position;
+  }
+  for (const waiting of putOff) {
+    position = (await alone(deps, grantLease(deps, { free, open }, waiting, null))) ?? position;
   }
   return position;
 }
 
 type Slot = ReturnType<DueWork['freeSlots']>[number];
+type Waiting = ReturnType<DueWork['waitingRuns']>[number];
 
+/** `putOff`: takes the run where others come first; null where it is its turn. */
 async function grantLease(
   { submissions, slots, policies, clock }: LeaseDeps,
   { free, open }: { readonly free: Slot[]; readonly open: readonly Slot[] },
-  waiting: { readonly submissionId: string; readonly run: string },
+  waiting: Waiting,
+  putOff: Waiting[] | null,
 ): Promise<number | null> {
   const { state, lastEvent: asked } = await submissions.load(submissionStream(waiting.submissionId));
   if (state.phase === 'absent' || asked === null || !isOpenToAttempts(state)) return null;
@@ -65,12 +75,16 @@ async function grantLease(
   const index = free.findIndex(open.some(fresh) ? fresh : fitting);
   const slot = free[index];
   if (slot === undefined) return null;
-  free.splice(index, 1);
   const stream = slotStream(slot.executor, slot.device);
+  const { state: slotState, lastEvent } = await slots.load(stream);
+  if (putOff !== null && hasJustFailed(slotState, waiting.submissionId)) {
+    putOff.push(waiting);
+    return null;
+  }
+  free.splice(index, 1);
   const attempt = run.lastAttempt + 1;
   const now = clock();
   const deadline = now.getTime() + (seconds + leaseMarginSeconds) * 1_000;
-  const { lastEvent } = await slots.load(stream);
   const granted = await slots.handle(
     stream,
     { kind: 'GrantLease', ...waiting, attempt, deadlineAt: new Date(deadline).toISOString() },

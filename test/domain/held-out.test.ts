@@ -133,6 +133,28 @@ describe('A held-out run', () => {
       .thenYields({ type: 'ScoreComputed' }, { type: 'AttributionDecided' }, { type: 'SubmissionCompleted' });
   });
 
+  it('is asked for on the other side where an operator has asked for one already', () => {
+    for (const [asked, missing] of [
+      ['heldOut', 'heldOutTrain'],
+      ['heldOutTrain', 'heldOut'],
+    ] as const) {
+      const side = asked === 'heldOut' ? 'val' : 'train';
+      const { events } = given(...exporting)
+        .when(requestRun(asked, 'heldOut'))
+        .thenYields({ type: 'RunRequested', data: { run: asked } });
+      const one = [
+        ...exporting,
+        ...events,
+        attemptStarted(asked, 1),
+        heldOutMeasured(asked, 1, side),
+        runConcluded(asked),
+      ];
+      given(...one)
+        .when(conclude)
+        .thenYields({ type: 'RunRequested', data: { run: missing, purpose: 'heldOut' } });
+    }
+  });
+
   it('is not asked for where policy doesn’t want it, nor without a state', () => {
     const off: PolicyDraft = { heldOut: { mode: 'off' } };
     expect(scoreIn(given(...exporting).when(concludeWith(off)).events)).to.include({ heldOut: 'off', penalty: 1 });
@@ -204,9 +226,11 @@ describe('A held-out run', () => {
     given(...measuring)
       .when(recordOutcome('score', 1, heldOutOutcome()))
       .thenRefused('notDue');
-    given(...exporting)
-      .when(requestRun('another', 'heldOut'))
-      .thenRefused('notDue');
+    for (const request of [requestRun('another', 'heldOut'), requestRun('heldOut', 'replicate')]) {
+      given(...exporting)
+        .when(request)
+        .thenRefused('notDue');
+    }
   });
 
   it('says nothing while one side is still out', () => {

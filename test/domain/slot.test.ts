@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { commandHandler } from '../../domain/handle-command.ts';
 import { attemptEnded, type SlotEvent, slotStream } from '../../domain/slot/events.ts';
-import { deviceLost, type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { deviceLost, hasJustFailed, type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
 import { givenFor } from './given-when-then.ts';
 import { instant } from './submission-examples.ts';
@@ -116,7 +116,7 @@ describe('A slot', () => {
   const report = (fencingToken: number, reason = 'refereeFault'): SlotCommand => ({
     ...{ kind: 'ReportFault', fencingToken, reason, message: 'unfit' },
   });
-  const lost = (token: number) => [granted('s1', token), faulted(token), released(token)];
+  const lost = (token: number, submissionId = 's1') => [granted(submissionId, token), faulted(token), released(token)];
   const worked = (token: number): SlotEvent[] => [
     granted('s1', token),
     { type: 'LeaseReleased', data: { fencingToken: token, reason: attemptEnded } },
@@ -136,6 +136,35 @@ describe('A slot', () => {
       .thenYields({ type: 'LeaseExpired' }, { type: 'SlotQuarantined', data: { operator: null } });
   });
 
+  it('stays open however often one submission alone has failed on it, and is closed by the next fault of another', () => {
+    const often = [registered, ...lost(1), ...lost(2), ...lost(3), ...lost(4)];
+    given(...often, granted('s1', 5))
+      .when(report(5))
+      .thenYields({ type: 'SlotFaulted' });
+    given(...often, granted('s1', 5))
+      .when(expire(5, 2_000))
+      .thenYields({ type: 'LeaseExpired' });
+    given(...often, granted('s2', 5))
+      .when(report(5))
+      .thenYields({ type: 'SlotFaulted' }, { type: 'SlotQuarantined', data: { operator: null } });
+    // An attempt of any submission that comes to an outcome ends the row.
+    given(...often, ...worked(5), ...lost(6, 's2'), granted('s2', 7))
+      .when(report(7))
+      .thenYields({ type: 'SlotFaulted' });
+  });
+
+  it('has just failed a submission until its next lease', () => {
+    const just = (events: readonly SlotEvent[], submissionId: string) =>
+      hasJustFailed(given(...events).state, submissionId);
+    expect(just([registered, ...lost(1)], 's1')).to.equal(true);
+    expect(just([registered, ...lost(1)], 's2')).to.equal(false);
+    expect(just([registered, ...lost(1), ...lost(2, 's2'), ...lost(3)], 's1')).to.equal(true);
+    expect(just([registered, ...lost(1), ...lost(2, 's2')], 's1')).to.equal(false);
+    expect(just([registered, ...lost(1), granted('s2', 2), released(2)], 's1')).to.equal(false);
+    expect(just([registered], 's1')).to.equal(false);
+    expect(just([], 's1')).to.equal(false);
+  });
+
   it('is closed by the first fault that says that its device is lost', () => {
     given(registered, granted('s1', 1))
       .when(report(1, deviceLost))
@@ -145,11 +174,11 @@ describe('A slot', () => {
   it('begins to count anew after an attempt that ended otherwise, and after it was restored', () => {
     const restored: SlotEvent = { type: 'SlotRestored', data: { operator: 'olga', reason: 'cool' } };
     for (const between of [worked(3), [quarantined, restored]])
-      given(registered, ...lost(1), ...lost(2), ...between, granted('s1', 4))
+      given(registered, ...lost(1), ...lost(2), ...between, granted('s2', 4))
         .when(report(4))
         .thenYields({ type: 'SlotFaulted' });
     // A lease that was released because its attempt was cancelled says nothing of the slot.
-    given(registered, ...lost(1), ...lost(2), granted('s1', 3), released(3), granted('s1', 4))
+    given(registered, ...lost(1), ...lost(2), granted('s1', 3), released(3), granted('s2', 4))
       .when(report(4))
       .thenYields({ type: 'SlotFaulted' }, { type: 'SlotQuarantined' });
   });

@@ -63,6 +63,22 @@ describe('readRunFiles', () => {
       .that.includes('platform');
   });
 
+  it('blames a rerun for cuts that are too many to be read, where it took more of them than its run’s batches have', () => {
+    const again = { ...examining, rerunOf: { record: exampleRecord(), platform: digestOf('here') } };
+    const honest = exampleManifest();
+    const { blind_mean } = honest.anti_cheat;
+    const more = { ...honest.anti_cheat, blind_mean: { ...blind_mean, cuts: blind_mean.cuts + 1 } };
+    const longer = { ...honest, anti_cheat: more };
+    const convicted = { ...longer, outcome: { kind: 'failed', verdict: 'causality', where: null, message: 'peeks' } };
+    const readingOf = (manifest: unknown, how: typeof examining) =>
+      readRunFiles({ manifest: bytesOf(manifest), record: null, cuts: null, cutsAreTooLarge: true }, spec, how).reading;
+    for (const manifest of [longer, convicted]) {
+      expect(readingOf(manifest, again)).to.deep.include({ kind: 'failed', verdict: 'contract' });
+    }
+    expect(readingOf(honest, again)).to.have.property('kind', 'invalid');
+    expect(readingOf(longer, examining)).to.have.property('kind', 'invalid');
+  });
+
   it('gives results of one platform the same fingerprint, and of another one another', () => {
     const fingerprint = (cpu: string) => {
       const files = exampleFiles();

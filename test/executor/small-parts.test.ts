@@ -1,7 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { expect } from 'chai';
+import { pack } from 'tar-stream';
+import { cutsLimitBytes } from '../../domain/integrity/cuts-size.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
 import { inputArchive, readOutputs, tarOf } from '../../executor/attempt-archive.ts';
 import { counterIn } from '../../executor/cgroup-watch.ts';
@@ -121,6 +124,25 @@ describe('archives', () => {
     expect((await outputs('out/record.json', 10)).record).to.have.length(10);
     expect(await outputs('out/record.json.tmp', 10)).to.deep.equal({
       ...{ record: null, cuts: null, manifest: null, commitments: null, state: null },
+      cutsAreTooLarge: false,
+    });
+  });
+
+  it('pass over cuts that are too large to be read, and say so', async () => {
+    const piece = Buffer.alloc(2 ** 20, 0x20);
+    const size = cutsLimitBytes + piece.byteLength;
+    const tar = pack();
+    const cuts = tar.entry({ name: 'out/cuts.json', size });
+    const written = pipeline(Readable.from(Array.from({ length: size / piece.byteLength }, () => piece)), cuts).then(
+      () => {
+        tar.entry({ name: 'out/record.json', size: 2 }, '{}');
+        tar.finalize();
+      },
+    );
+    const { cutsAreTooLarge, cuts: read, record } = await readOutputs(Readable.from(tar));
+    await written;
+    expect({ cutsAreTooLarge, read, record }).to.deep.equal({
+      ...{ cutsAreTooLarge: true, read: null, record: Buffer.from('{}') },
     });
   });
 

@@ -1,8 +1,20 @@
 import { expect } from 'chai';
 import { toDomainEvent } from '../../domain/event-catalog.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
+import { submissionStream } from '../../domain/submission/events.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { contract, finding, hold, instant, receipt, withoutReruns } from '../domain/submission-examples.ts';
+import {
+  comparison,
+  contract,
+  finding,
+  hold,
+  instant,
+  likeness,
+  queued,
+  receipt,
+  withoutReruns,
+} from '../domain/submission-examples.ts';
+import { happen, submissionOf } from '../projections/fixtures.ts';
 import { type Gates, passing, prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
 
 const resolution = { kind: 'resolved', gateVersion: '1' } as const;
@@ -96,6 +108,32 @@ describe('The process manager at a gate', () => {
       expect(world.faults).to.have.length(1);
     });
   }
+
+  it('puts the duplicate gate off where a copy can’t be told, and passes the original once it can', async () => {
+    const log = memoryEventLog();
+    await prepare(log, ['gpu0'], { ...withoutReruns, gates: { static: 'off', parameters: 'off', distributed: 'off' } });
+    const copies = [{ ...likeness, submissionId: 'copy', received: 'later' as const }];
+    const gates: Gates = {
+      ...passing,
+      duplicate: async () => ({
+        ...{ kind: 'passed', gateVersion: '1', findings: [], evidence: null, comparison: { ...comparison, copies } },
+      }),
+    };
+    const clock = { seconds: 0 };
+    const world = start(log, clock, gates);
+    while (await world.step());
+    const put = (await log.readStream(stream)).at(-1);
+    expect(put?.envelope.type).to.equal('GateDeferred');
+    expect(put?.envelope.data).to.include({ gate: 'duplicate', reason: 'refusedWork', retryAt: instant(2) });
+    expect(await typesIn(log)).not.to.include('SourceCompared');
+    expect(world.faults.map(String)).to.match(/submission-copy: RecordOriginal/);
+
+    await happen(log, submissionOf('copy', queued));
+    clock.seconds = 2;
+    while (await world.step());
+    expect(await typesIn(log)).to.include.members(['SourceCompared', 'GatePassed']);
+    expect(await typesIn(log, submissionStream('copy'))).to.include.members(['OriginalFound', 'SubmissionHeld']);
+  });
 
   it('skips a gate that policy switches off, and says under which policy', async () => {
     const log = memoryEventLog();

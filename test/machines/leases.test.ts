@@ -1,9 +1,22 @@
 import { expect } from 'chai';
 import { toDomainEvent } from '../../domain/event-catalog.ts';
+import { commandHandler } from '../../domain/handle-command.ts';
 import type { EventLog } from '../../domain/ports/event-log.ts';
-import { slotStream } from '../../domain/slot/events.ts';
+import { attemptEnded, slotStream } from '../../domain/slot/events.ts';
+import { type SlotCommand, slotAggregate } from '../../domain/slot/slot.ts';
+import { submissionStream } from '../../domain/submission/events.ts';
 import { memoryEventLog } from '../../storage/memory-event-log.ts';
-import { completedOutcome, crashOutcome, instant, ourFault, owner, receipt } from '../domain/submission-examples.ts';
+import {
+  completedOutcome,
+  crashOutcome,
+  instant,
+  ourFault,
+  owner,
+  queued,
+  receipt,
+  runRequested,
+} from '../domain/submission-examples.ts';
+import { happen, submissionOf } from '../projections/fixtures.ts';
 import { prepare, runToTheEnd, startWorld, stream, typesIn, type World } from './world.ts';
 
 const slot = slotStream('host', 'gpu0');
@@ -20,9 +33,10 @@ describe('Leases', () => {
   });
 
   /** Past the gates, its run waiting, the slot leased. */
-  async function leased(devices?: readonly string[]) {
+  async function leased(devices?: readonly string[], before: (log: EventLog) => Promise<void> = async () => {}) {
     const log = memoryEventLog();
     await prepare(log, devices);
+    await before(log);
     const clock = { seconds: 0 };
     const world = start(log, clock);
     while (await world.step());
@@ -96,8 +110,8 @@ describe('Leases', () => {
     const last = (await log.readStream(stream)).at(-1);
     expect(last?.envelope).to.deep.include({ type: 'SubmissionFailed' });
     expect(last?.envelope.data).to.include({ reason: 'attemptsExhausted' });
-    // Nor will it be for another.
-    expect((await typesIn(log, slot)).slice(-2)).to.deep.equal(['LeaseExpired', 'SlotQuarantined']);
+    // Whether it is the slot's fault another submission will tell.
+    expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseExpired');
   });
 
   it('of a run go to another slot than the one that has just failed it, though that one is free first', async () => {
@@ -127,12 +141,48 @@ describe('Leases', () => {
     expect((await typesIn(log, slot)).at(-1)).to.equal('LeaseReleased');
   });
 
-  it('end on a slot that fails time after time: it is closed, and the run waits for one that works', async () => {
+  it('of a slot that has just failed a submission go to another one first, and then to the first again', async () => {
+    const other = [...queued, runRequested('score', 'score')];
+    for (const [outcome, turns] of [
+      [ourFault, ['other', receipt.submissionId, 'other']],
+      [completedOutcome, ['other', receipt.submissionId, 'other', 'other']],
+    ] as const) {
+      const { log, world } = await leased(['gpu0'], (empty) =>
+        happen(empty, submissionOf('other', other)).then(() => {}),
+      );
+      await world.execute(ourFault);
+      while (await world.step());
+      await world.execute(outcome);
+      for (let attempt = 2; attempt <= 3; attempt += 1) {
+        while (await world.step());
+        await world.execute(ourFault);
+      }
+      const grants = (await log.readStream(slot)).filter(({ envelope }) => envelope.type === 'LeaseGranted');
+      expect(grants.map(({ envelope }) => envelope.data.submissionId)).to.deep.equal(turns);
+      // The third fault in a row, which two submissions share, has closed the slot and cost no attempt.
+      expect((await typesIn(log, slot)).includes('SlotQuarantined')).to.equal(outcome === ourFault);
+      expect((await typesIn(log, submissionStream('other'))).includes('SubmissionFailed')).to.equal(
+        outcome !== ourFault,
+      );
+    }
+  });
+
+  it('of one submission alone close no slot: after as many faults of ours as a run has attempts it has failed', async () => {
+    const { log, world } = await leased();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await world.execute(ourFault);
+      while (await world.step());
+    }
+    expect((await log.readStream(stream)).at(-1)?.envelope.data).to.include({ reason: 'attemptsExhausted' });
+    expect(await typesIn(log, slot)).not.to.include('SlotQuarantined');
+  });
+
+  it('end on a slot that fails one after the other: it is closed, and the run waits for one that works', async () => {
     for (const [fault, times] of [
-      [ourFault, 3],
+      [ourFault, 2],
       [{ ...ourFault, reason: 'deviceLost' }, 1],
     ] as const) {
-      const { log, world } = await leased();
+      const { log, world } = await leased(['gpu0'], failAnother);
       for (let attempt = 1; attempt <= 5; attempt += 1) {
         await world.execute(fault);
         while (await world.step());
@@ -220,6 +270,20 @@ describe('Leases', () => {
     expect(await typesIn(log, slotStream('host', 'gpu1'))).to.include('LeaseExpired');
   });
 });
+
+/** On `gpu0` a run of another submission has ended by our fault. */
+async function failAnother(log: EventLog): Promise<void> {
+  const slots = commandHandler(log, slotAggregate);
+  const lease = { submissionId: 's2', run: 'score', attempt: 1, deadlineAt: instant(100) };
+  const commands: readonly SlotCommand[] = [
+    { kind: 'GrantLease', ...lease },
+    { kind: 'ReportFault', fencingToken: 1, reason: ourFault.reason, message: ourFault.message },
+    { kind: 'ReleaseLease', fencingToken: 1, reason: attemptEnded },
+  ];
+  for (const command of commands) {
+    await slots.handle(slot, command, { causeId: command.kind, correlationId: 's2', at: instant(0) });
+  }
+}
 
 /** A second grant of the same attempt on `gpu1`, as two process managers with old projections may give it. */
 async function grantToo(log: EventLog, world: World): Promise<void> {

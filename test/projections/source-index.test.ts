@@ -99,6 +99,53 @@ describe('The index of sources', () => {
     expect(found('asking', 100)).to.have.length(32).and.include('work 0').and.not.include('work 39');
   });
 
+  const numbered = (count: number, workOf: (index: number) => ReturnType<typeof work>) =>
+    Array.from({ length: count }, (_, index) => workOf(index));
+  const workBy = (hotkey: string, id: string, ...keys: readonly string[]) =>
+    submissionOf(id, [received, contractResolved, sketchOf(...keys)], { hotkey });
+
+  it('gives no place to works of the same hotkey: theirs are apart, for those that came before one of somebody else', async () => {
+    await given(
+      workBy('mallory', 'before', '1'),
+      workBy('alice', 'original', '1', '2', '3'),
+      ...numbered(6, (index) => workBy('mallory', `variant ${index}`, '1', '2', '3', `a${index}`)),
+      workBy('mallory', 'asking', '1', '2', '3', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5'),
+    );
+    expect(found('asking', 4)).to.deep.equal(['original', 'before']);
+  });
+
+  it('gives no place of an earlier work to one that came later', async () => {
+    await given(
+      workBy('alice', 'original', '1', '2'),
+      workBy('mallory', 'asking', '1', '2', '3', '4'),
+      ...numbered(6, (index) => workBy(`hotkey ${index}`, `copy ${index}`, '1', '2', '3', '4')),
+    );
+    expect(found('asking', 4)).to.deep.equal(['original', 'copy 0', 'copy 1', 'copy 2', 'copy 3']);
+  });
+
+  it('cuts those that share the fewest keys, but not all that share rare ones', async () => {
+    const common = ['1', '2', '3', '4', '5', '6', '7'];
+    await given(
+      workBy('alice', 'original', 'a', 'b', 'c', 'd', 'e'),
+      ...numbered(6, (index) => workBy(`hotkey ${index}`, `crowd ${index}`, ...common)),
+      workBy('bob', 'hardly', '1', '2', '3'),
+      workBy('carol', 'nearly', ...common, 'e'),
+      workBy('mallory', 'asking', ...common, 'a', 'b', 'c', 'd', 'e'),
+    );
+    expect(found('asking', 4)).to.deep.equal(['nearly', 'crowd 0', 'original', 'crowd 1']);
+  });
+
+  it('counts the rarity of a key by works of other hotkeys alone', async () => {
+    await given(
+      workBy('alice', 'original', '1', '2', '3'),
+      ...numbered(3, (index) => workBy('mallory', `variant ${index}`, '1', '2', '3')),
+      workBy('bob', 'longer', '5', '6', '7', '8'),
+      workBy('carol', 'rarer', '9', 'a'),
+      workBy('mallory', 'asking', '1', '2', '3', '5', '6', '7', '8', '9', 'a'),
+    );
+    expect(found('asking', 2)).to.deep.equal(['longer', 'original', 'variant 0', 'variant 1']);
+  });
+
   it('is beside what every comparison came to, for the work and for whoever is named in it', async () => {
     const copies = [{ ...likeness, submissionId: 'copy', received: 'later' as const, exact: true }];
     const behavingAlike = [{ submissionId: 'twin', received: 'earlier' as const }];

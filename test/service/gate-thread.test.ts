@@ -12,14 +12,13 @@ import { gateNames } from '../../domain/submission/events.ts';
 import type { LivingState } from '../../domain/submission/state.ts';
 import { packFiles } from '../../gates/pack.ts';
 import { toError, toFault } from '../../service/gate-messages.ts';
-import { GateThreadEndedError, gateThread } from '../../service/gate-thread.ts';
+import { GateThreadEndedError } from '../../service/gate-thread.ts';
 import type { OpenGates } from '../../service/gates.ts';
-import { memoryBlobs } from '../../storage/memory-blobs.ts';
 import { openStorage } from '../../storage/open-storage.ts';
+import { openGateThread } from './open-gate-thread.ts';
 import { bundleOf } from './stored-bundle.ts';
 
 const active = { version: 1, policy: policySchema.parse({}) };
-const silent = { info() {}, warn() {}, error() {} };
 const archive = packFiles([
   { path: 'architecture.py', bytes: Buffer.from('a = 1\n') },
   { path: 'training.py', bytes: Buffer.from('t = 1\n') },
@@ -30,22 +29,8 @@ describe('the thread of the gates', function () {
   let folder: string;
   let state: LivingState;
   const threads: OpenGates[] = [];
-  const open = (storageFolder: string, stopping = new AbortController().signal) => {
-    const storage = { url: `sqlite:${storageFolder}`, dataDir: storageFolder };
-    // No engine has such an image: the inspector can't be asked.
-    const thread = gateThread(
-      {
-        storage,
-        readModelsPath: join(storageFolder, 'read-models.sqlite'),
-        examplesFolder: 'examples',
-        image: { imageId: `sha256:${'0'.repeat(64)}`, instance: 'no-such' },
-        seasonSecret: Buffer.alloc(32),
-        reviewer: null,
-        tokenizers: ['bytes'],
-        tokenizersDir: 'none',
-      },
-      { blobs: memoryBlobs(), logger: silent, stopping, onReviewer: () => {} },
-    );
+  const open = (storageFolder: string, stopping?: AbortSignal) => {
+    const thread = openGateThread(storageFolder, stopping === undefined ? {} : { stopping });
     threads.push(thread);
     return thread;
   };

@@ -253,6 +253,20 @@ describeWithInspector('The duplicate gate over the real inspector', (inspector) 
     expect(await room.ask('two')).to.deep.equal(answer);
   });
 
+  it('finds the original of a copy that stands in a crowd of its own hotkey’s, all of them indexed and none judged', async () => {
+    await room.receive('original', 'alice', original);
+    await room.judge('original');
+    const copy = hidden(original, ['rename', 'reorder', 'dead', 'reformat'], 1);
+    const copies = Array.from({ length: 17 }, (_, index) => `copy ${index}`);
+    for (const id of copies) {
+      await room.receive(id, 'mallory', copy);
+      await room.sketch(id);
+    }
+    const answer = await room.ask('copy 0');
+    expect(answer.kind).to.equal('failed');
+    expect(comparisonOf(answer).likenesses.map(({ submissionId }) => submissionId)).to.deep.equal(['original']);
+  });
+
   it('gives no answer while the index lags behind the sketch', async () => {
     await room.receive('one', 'alice', original);
     const sketch = { sketchVersion, keys: [], shingles: { sha256: '9'.repeat(64), bytes: 1, keyId: null } };
