@@ -185,17 +185,22 @@ function checkAgainstCuts({ anti_cheat }: RunManifest, cuts: RunCuts, { decoys }
 }
 
 /**
- * A rerun is asked for no more cuts than can be written down of batches like its run's (`recordableFrames`). One that took more of them than those batches have
- * has taken others, and nothing else makes its document too large. Throws `InvalidFileError` for any other run: its limit is policy's to keep.
+ * A rerun is asked for no more cuts than can be written down of batches like its run's (`recordableFrames`). One that took more of them than such batches have,
+ * to the end of the stream if need be, has taken others. Throws `InvalidFileError` for any other run: its limit is policy's to keep.
  */
 function unlikeItsRun({ anti_cheat }: RunManifest, { decoys }: Asked, { rerunOf }: Examining): ManifestReading {
   const stated = anti_cheat.blind_mean?.cuts ?? 0;
-  if (rerunOf === null || stated <= cutsIn(rerunOf.record, decoys)) {
+  if (rerunOf === null || stated <= cutsOfWholeStream(rerunOf.record, decoys)) {
     throw new InvalidFileError('The cuts are more than can be read.');
   }
   const message =
     'It took other batches than in the run that this one repeats, with more cuts than can be written down.';
   return { kind: 'failed', verdict: 'contract', where: null, message };
+}
+
+/** A run that its clock has stopped may get further another time. */
+function cutsOfWholeStream(record: RunRecord, decoys: Asked['decoys']): number {
+  return cutsIn(record, decoys) * (record.streamBytes / Math.max(1, record.totals.coveredBytes));
 }
 
 /** A state that was asked for is there; a scored run's is stored, a rerun's is the referee's word. */

@@ -75,6 +75,10 @@ describe('readRunFiles', () => {
     for (const manifest of [longer, convicted]) {
       expect(readingOf(manifest, again)).to.deep.include({ kind: 'failed', verdict: 'contract' });
     }
+    const record = exampleRecord();
+    const stopped = { ...record, streamBytes: 2 * record.totals.coveredBytes };
+    const further = { ...examining, rerunOf: { ...again.rerunOf, record: stopped } };
+    expect(readingOf(longer, further)).to.have.property('kind', 'invalid');
     expect(readingOf(honest, again)).to.have.property('kind', 'invalid');
     expect(readingOf(longer, examining)).to.have.property('kind', 'invalid');
   });
