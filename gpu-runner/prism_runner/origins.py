@@ -7,13 +7,14 @@ It says at least what may be, not what will be: no flow of control is followed, 
 import ast
 import builtins
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from prism_runner.folding import Folding
 from prism_runner.module_imports import is_own
 from prism_runner.scopes import CallSite, Definition, Function, Scope, Source, own_or_dotted
-from prism_runner.survey import Survey
+from prism_runner.survey import Survey, given_to
 
 Origin = str | Definition
 UNKNOWN = "?"
@@ -26,8 +27,17 @@ LONGEST_CHAIN = 12  # names in a row, as `a.b.c`
 ATTRIBUTE_CALLS = {f"builtins.{name}" for name in ("getattr", "setattr", "hasattr", "delattr")}
 # What they give is, or holds, what they were given.
 PASSING = {f"builtins.{name}" for name in ("iter", "next", "list", "tuple", "set", "frozenset", "reversed", "sorted")}
-PASSING |= {f"builtins.{name}" for name in ("enumerate", "zip", "filter", "max", "min", "vars", "dict")}
-PASSING |= {"functools.partial", "copy.copy", "copy.deepcopy", "itertools.chain", "itertools.cycle", "itertools.repeat"}
+PASSING |= {f"builtins.{name}" for name in ("enumerate", "zip", "filter", "max", "min", "sum", "vars", "dict")}
+PASSING |= {f"functools.{name}" for name in ("partial", "partialmethod", "reduce", "cache", "lru_cache", "wraps")}
+PASSING |= {"contextlib.nullcontext", "contextlib.closing", "typing.cast", "copy.copy", "copy.deepcopy"}
+PASSING |= {f"collections.{name}" for name in ("deque", "OrderedDict", "defaultdict", "ChainMap", "UserDict", "UserList")}
+PASSING |= {f"itertools.{name}" for name in ("chain", "chain.from_iterable", "cycle", "repeat", "islice", "zip_longest")}
+PASSING |= {f"itertools.{name}" for name in ("product", "permutations", "combinations", "pairwise", "tee", "compress")}
+# They call the functions that they are given with whatever else they are given.
+CALLING = {f"builtins.{name}" for name in ("map", "filter", "sorted", "max", "min")}
+CALLING |= {"functools.partial", "functools.reduce", "itertools.starmap", "itertools.accumulate", "itertools.groupby"}
+CALLING |= {"itertools.takewhile", "itertools.dropwhile", "itertools.filterfalse"}
+MAKING = {"builtins.type", "collections.namedtuple", "typing.NamedTuple", "enum.Enum", "enum.Flag", "dataclasses.make_dataclass"}
 HOLDING = {"get", "pop", "popleft", "popitem", "values", "items", "copy", "setdefault", "__getitem__"}
 
 
@@ -44,6 +54,8 @@ class Origins:
         self._attributes: dict[str, set[Origin]] = defaultdict(set)
         self._results: dict[Definition, set[Origin]] = defaultdict(set)
         self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
+        self.given: dict[str, dict[ast.expr, None]] = defaultdict(dict)  # attributes that calls set
+        self.gives_any = False  # whether a call sets attributes whose names nobody sees
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
         self._held = [*self._sources()]
         for _ in range(ROUNDS):
@@ -87,6 +99,9 @@ class Origins:
         for attribute, sources in self.survey.attribute_sources.items():
             for source in sources:
                 yield self._attributes[attribute], source
+                if isinstance(source, Function) and not isinstance(source, ast.Lambda) and source.decorator_list:
+                    for result in self.survey.returned[source]:  # of a property
+                        yield self._attributes[attribute], result
         for function, results in self.survey.returned.items():
             for result in results:
                 yield self._results[function], result
@@ -97,6 +112,8 @@ class Origins:
             self._add(store, source)
         for call in self.survey.calls:
             self._hand_over(call)
+        for node in self.survey.setting:
+            self._set(node)
         return self._size() > before
 
     def _size(self) -> int:
@@ -112,22 +129,97 @@ class Origins:
 
     def _hand_over(self, call: CallSite) -> None:
         """Arguments reach the parameters of the module's own functions."""
-        for callee in self.of(call.node.func):
+        node = call.node
+        for callee in self.of(node.func):
             if isinstance(callee, str):
+                special = SPECIAL.get(callee)
+                if special is not None:
+                    special(self, node)
                 continue
-            function, skipped = _function_of(callee), 0
+            function = self._initialiser(callee) if isinstance(callee, ast.ClassDef) else callee
             if function is None:
+                self._give_fields(callee, node)
                 continue
-            if function is not callee or (isinstance(call.node.func, ast.Attribute) and self._is_method(function)):
-                skipped = 1
-            scope = self.survey.inner_scopes[function]
-            parameters = [*function.args.posonlyargs, *function.args.args][skipped:]
-            by_position = zip((each.arg for each in parameters), call.node.args, strict=False)
-            by_name = ((each.arg, each.value) for each in call.node.keywords if each.arg in scope.bindings)
-            for parameter, argument in [*by_position, *by_name]:
-                if parameter is not None:
-                    self.handed[scope, parameter][argument] = None
-                    self._add(self._names[scope, parameter], argument)
+            is_bound = isinstance(node.func, ast.Attribute) and self._is_method(function)
+            skipped = 1 if function is not callee or is_bound else 0
+            self._give(function, skipped, node.args, node.keywords)
+
+    def _hand_on(self, node: ast.Call) -> None:
+        """`map(f, things)` calls f with things, `partial(f, thing)` will."""
+        values = given_to(node)
+        for function in {each for value in values for each in self.of(value) if isinstance(each, Function)}:
+            others = [value for value in values if function not in self.of(value)]
+            self._give(function, 0, others, [], sure=0)
+
+    def _give(
+        self,
+        function: Function,
+        skipped: int,
+        arguments: Sequence[ast.expr],
+        keywords: Iterable[ast.keyword],
+        sure: int | None = None,  # so many arguments go by their place, the others anywhere behind
+    ) -> None:
+        scope, taken = self.survey.inner_scopes[function], function.args
+        named = [each.arg for each in (*taken.posonlyargs, *taken.args)][skipped:]
+        rest = [taken.vararg.arg] if taken.vararg else []
+        if sure is None:
+            sure = next((place for place, each in enumerate(arguments) if type(each) is ast.Starred), len(arguments))
+        reached = [*zip(named, arguments[:sure], strict=False)]
+        reached += product(rest, arguments[len(named) : sure])
+        reached += product([*named[sure:], *rest], arguments[sure:])
+        if keywords:
+            by_name = {*named, *(each.arg for each in taken.kwonlyargs)}
+            spread = [taken.kwarg.arg] if taken.kwarg else []
+            for keyword in keywords:
+                names = [keyword.arg] if keyword.arg in by_name else spread if keyword.arg else [*by_name, *spread]
+                reached += product(names, [keyword.value])
+        for parameter, argument in reached:
+            self.handed[scope, parameter][argument] = None
+            self._add(self._names[scope, parameter], argument)
+
+    def _give_fields(self, definition: ast.ClassDef, node: ast.Call) -> None:
+        """A class without `__init__` keeps what it is given in the fields that it declares."""
+        every = [each for base in self._lineage(definition) for each in _fields_of(base)]
+        for argument in node.args:
+            for name in every:
+                self._give_attribute(name, argument)
+        for keyword in node.keywords:
+            for name in [keyword.arg] if keyword.arg else every:
+                self._give_attribute(name, keyword.value)
+
+    def _set(self, node: ast.Call) -> None:
+        """`setattr(x, "a", v)`, `x.__setattr__("a", v)`, `replace(x, a=v)`."""
+        if len(node.args) > 1 and not isinstance(node.args[-2], ast.Starred):
+            name = self.folding.text(node.args[-2])
+            self.gives_any |= name is None
+            if name is not None:
+                self._give_attribute(name, node.args[-1])
+        else:
+            self.gives_any |= any(isinstance(each, ast.Starred) for each in node.args)
+        for keyword in node.keywords:
+            self.gives_any |= keyword.arg is None
+            if keyword.arg is not None:
+                self._give_attribute(keyword.arg, keyword.value)
+
+    def _give_attribute(self, name: str, value: ast.expr) -> None:
+        self.given[name][value] = None
+        self._add(self._attributes[name], value)
+
+    def _make_class(self, node: ast.Call) -> None:
+        """`namedtuple("P", "a b")`, and `type` with three arguments."""
+        self.gives_any |= len(node.args) != 1
+
+    def _initialiser(self, definition: ast.ClassDef) -> Function | None:
+        """What runs when one of the module's own classes is called: its `__init__`, or that of a class it derives from."""
+        return next(filter(None, map(_own_initialiser, self._lineage(definition))), None)
+
+    def _lineage(self, definition: ast.ClassDef) -> list[ast.ClassDef]:
+        """The class and those of the module that it derives from, nearest first."""
+        lineage = [definition]
+        for each in lineage:
+            bases = (origin for base in each.bases for origin in self.of(base))
+            lineage += [base for base in bases if isinstance(base, ast.ClassDef) and base not in lineage]
+        return lineage
 
     def _is_method(self, function: Function) -> bool:
         return not isinstance(function, ast.Lambda) and function in self.survey.attribute_sources.get(function.name, [])
@@ -161,12 +253,15 @@ class Origins:
                 found |= {UNKNOWN, *self._attributes.get(name, ())}
         return frozenset(found)
 
+    def _joined(self, node: ast.BinOp) -> frozenset[Origin]:
+        """Collections are put together by `+` and `|`."""
+        return self._any((node.left, node.right)) if type(node.op) in (ast.Add, ast.BitOr) else NOBODY
+
     def _call(self, node: ast.Call) -> frozenset[Origin]:
         found: set[Origin] = {UNKNOWN}
         for callee in self.of(node.func):
             if not isinstance(callee, str):
-                function = _function_of(callee)
-                found |= self._results.get(function, set()) if function is callee and function is not None else set()
+                found |= self._results.get(callee, set())
             elif callee in ATTRIBUTE_CALLS and len(node.args) >= 2:
                 name = self.folding.text(node.args[1])
                 found |= self._attribute(self.of(node.args[0]), name) if name is not None else set()
@@ -175,10 +270,19 @@ class Origins:
                 imported = self.folding.text(node.args[0])
                 found |= {imported} if imported else set()
             elif callee in PASSING:
-                found |= self._any(node.args)
+                found |= self._any(given_to(node))
+            if callee in CALLING:
+                found |= self._results_of(node.args)
         if isinstance(node.func, ast.Attribute) and node.func.attr in HOLDING:
             found |= self.of(node.func.value)
         return frozenset(found)
+
+    def _results_of(self, functions: Iterable[ast.expr]) -> set[Origin]:
+        """What the module's own functions among them may give."""
+        found: set[Origin] = set()
+        for function in self._any(functions):
+            found |= set() if isinstance(function, str) else self._results.get(function, set())
+        return found
 
     def _any(self, nodes: Iterable[ast.expr]) -> frozenset[Origin]:
         return NOBODY.union(*map(self.of, nodes))
@@ -192,6 +296,7 @@ FOLLOWED: dict[type, Follow] = {
     ast.Lambda: lambda self, node: frozenset([node]),
     ast.IfExp: lambda self, node: self.of(node.body) | self.of(node.orelse),
     ast.DictComp: lambda self, node: self.of(node.value),
+    ast.BinOp: Origins._joined,
     **dict.fromkeys((ast.Tuple, ast.List, ast.Set), lambda self, node: self._any(node.elts)),
     **dict.fromkeys((ast.BoolOp, ast.Dict), lambda self, node: self._any(node.values)),
     **dict.fromkeys((ast.NamedExpr, ast.Starred, ast.Await, ast.Subscript), lambda self, node: self.of(node.value)),
@@ -199,14 +304,22 @@ FOLLOWED: dict[type, Follow] = {
 }
 
 
-def _function_of(definition: Origin) -> Function | None:
-    """What runs when the module's own function or class is called."""
-    if isinstance(definition, str):
-        return None
-    if isinstance(definition, ast.ClassDef):
-        methods = (each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
-        return next(methods, None)
-    return definition
+# Calls of the library that set attributes, or call what they are given.
+SPECIAL: dict[str, Callable[[Origins, ast.Call], None]] = {
+    **dict.fromkeys(CALLING, Origins._hand_on),
+    **dict.fromkeys(("builtins.setattr", "dataclasses.replace"), Origins._set),
+    **dict.fromkeys(MAKING, Origins._make_class),
+}
+
+
+def _fields_of(definition: ast.ClassDef) -> list[str]:
+    declared = (each.target for each in definition.body if isinstance(each, ast.AnnAssign))
+    return [target.id for target in declared if isinstance(target, ast.Name)]
+
+
+def _own_initialiser(definition: ast.ClassDef) -> Function | None:
+    methods = (each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
+    return next(methods, None)
 
 
 def _shortened(origin: str) -> str:

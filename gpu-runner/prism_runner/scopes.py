@@ -59,6 +59,17 @@ class CallSite(NamedTuple):
     guards: frozenset[str]
 
 
+def binding_scope(scope: Scope, name: str) -> Scope | None:
+    """The scope that binds a name as it is read in `scope`, of those around it."""
+    is_global = scope.elsewhere.get(name) == "global"
+    at: Scope | None = scope
+    while at is not None:
+        if name in at.bindings and (at.kind == "module" if is_global else at is scope or at.kind != "class"):
+            return at
+        at = at.parent
+    return None
+
+
 def mentioned_in(expression: ast.expr) -> frozenset[str]:
     """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
     return mentioned_by(nodes_in(expression))

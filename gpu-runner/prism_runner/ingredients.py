@@ -1,0 +1,215 @@
+"""What a value is made of: names and attributes that surely stand in it, followed through everything that they may be.
+
+Of a name with several bindings it is what all of them have in common. One that only adds to the name itself
+(`path += "/x"`), an empty collection and None take nothing away. Attributes are followed by their names alone, and only
+to paths that are made of `ctx.artifacts_dir`; of those, marks say what spoils them or has to be looked at elsewhere.
+"""
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from prism_runner.folding import Folding
+from prism_runner.origins import UNKNOWN, Origins
+from prism_runner.scopes import Scope, Source, binding_scope, mentioned_by
+from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
+
+ARTIFACTS = "artifacts_dir"
+# Marks begin with a dot, as no name does; `.x` is that of an attribute x which such a path comes through.
+OUTSIDE = ".."  # a text that climbs, an absolute one that is joined on, a case with another value
+HANDED = "."  # beside an attribute: the module's own calls hand it over
+NOTHING: frozenset[str] = frozenset()
+GIVING_ANY = {"__getattr__", "__getattribute__"}
+EMPTY = {f"builtins.{name}" for name in ("dict", "list", "set", "tuple")}
+JOINING = {"join", "joinpath", "Path", "PurePath"}
+
+Key = tuple[Scope, str] | str  # a name and the scope that binds it, or an attribute
+
+
+class Ingredients:
+    """What the values of one module are made of."""
+
+    def __init__(self, source: str, survey: Survey, folding: Folding, origins: Origins) -> None:
+        self.survey, self.folding, self.origins = survey, folding, origins
+        self._made: dict[ast.expr, frozenset[str]] = {}
+        self._known: dict[Key, frozenset[str]] = {}
+        self._gives_any = origins.gives_any or not GIVING_ANY.isdisjoint(survey.attribute_sources)
+        self._follows_attributes = ARTIFACTS in source and not self._gives_any
+
+    def of(self, node: ast.expr) -> frozenset[str]:
+        """What an expression mentions, and what all values of the names in it have in common."""
+        if isinstance(node, ast.Constant):
+            return mentioned_by([node])
+        made = self._made.get(node)
+        if made is None:
+            nodes = nodes_in(node)
+            made = self._made[node] = mentioned_by(nodes).union(*map(self._common, self._keys(nodes)))
+        return made
+
+    def marked(self, node: ast.expr) -> frozenset[str]:
+        """What an argument is made of, with the marks of a path that is made of the artifacts' folder."""
+        made = self.of(node)
+        return made | self._marks(node) if ARTIFACTS in made else made
+
+    def attributes(self) -> list[str]:
+        """Attributes that the module gives to objects; `*` where it may give any."""
+        return sorted({*self.survey.attribute_sources, *self.origins.given, *("*" if self._gives_any else "")})
+
+    # Names and attributes
+
+    def _keys(self, nodes: Iterable[ast.AST]) -> list[Key]:
+        scope_of, found = self.survey.scope_of, list[Key]()
+        for node in nodes:
+            kind = type(node)
+            if kind is ast.Name:
+                scope = scope_of.get(node)
+                at = None if scope is None else binding_scope(scope, node.id)
+                if at is not None:
+                    found.append((at, node.id))
+            elif kind is ast.Attribute and self._follows_attributes and self._is_followed(node):
+                found.append(node.attr)
+        return found
+
+    def _is_followed(self, node: ast.Attribute) -> bool:
+        """Whether it is one that the module gives; those of another module aren't."""
+        if node.attr not in self.survey.attribute_sources and node.attr not in self.origins.given:
+            return False
+        return all(not isinstance(each, str) or each == UNKNOWN for each in self.origins.of(node.value))
+
+    def _sources(self, key: Key) -> list[Source]:
+        if isinstance(key, str):
+            return [*self.survey.attribute_sources.get(key, ()), *self.origins.given.get(key, ())]
+        scope, name = key
+        handed = self.origins.handed.get(key, ())
+        return [*handed, *(each.source for each in scope.bindings[name] if each.source is not None or not handed)]
+
+    def _common(self, key: Key) -> frozenset[str]:
+        """What all values of a name are made of."""
+        common = self._known.get(key)
+        if common is None:
+            self._known[key] = NOTHING  # for a value that depends on itself
+            sources = self._sources(key)
+            if len(sources) > 1:
+                sources = [source for source in sources if not self._takes_nothing_away(source, key)]
+            made = [self.of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
+            common = frozenset.intersection(*made) if made else NOTHING
+            if isinstance(key, str) and ARTIFACTS not in common:
+                common = NOTHING
+            self._known[key] = common
+        return common
+
+    # Bindings that leave a path what it is
+
+    def _takes_nothing_away(self, source: Source, key: Key) -> bool:
+        match source:
+            case None:
+                return isinstance(key, str)  # declared without a value
+            case ast.Constant():
+                return source.value is None
+            case ast.List() | ast.Tuple() | ast.Set():
+                return not source.elts
+            case ast.Dict():
+                return not source.values
+            case ast.Call():
+                return not source.args and self._is_empty(source)
+            case ast.expr():
+                return self._adds_to(source, key)
+        return False
+
+    def _is_empty(self, node: ast.Call) -> bool:
+        """`dict()`, `field(default_factory=list)`."""
+        if not node.keywords:
+            return self.origins.of(node.func) <= EMPTY
+        if self.origins.of(node.func) != {"dataclasses.field"}:
+            return False
+        values = [each.value for each in node.keywords]
+        return all(
+            value.value in (None, True, False) if isinstance(value, ast.Constant) else self.origins.of(value) <= EMPTY
+            for value in values
+        )
+
+    def _adds_to(self, node: ast.expr, key: Key) -> bool:
+        """`path + "/x"`, `path / x`, `f"{path}/x"` for `path`; a text stays one whatever it was put together of."""
+        while True:
+            match node:
+                case ast.BinOp(left=left, op=ast.Div()):
+                    node = left
+                case ast.BinOp(left=left, op=ast.Add(), right=right) if self._is_text(right):
+                    node = left
+                case ast.JoinedStr(values=[ast.FormattedValue(value=first, conversion=-1, format_spec=None), *_]):
+                    node = first
+                case _:
+                    return self._keys([node]) == [key]
+
+    def _is_text(self, node: ast.expr) -> bool:
+        sources = [each for key in self._keys([node]) for each in self._sources(key)] or [node]
+        return all(isinstance(each, ast.expr) and self._is_written_text(each) for each in sources)
+
+    def _is_written_text(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Call):
+            return self.origins.of(node.func) == {"builtins.str"}
+        return isinstance(node, ast.JoinedStr) or self.folding.text(node) is not None
+
+    # Marks
+
+    def _marks(self, node: ast.expr) -> frozenset[str]:
+        """Those of everything that a path is put together of, near and far."""
+        found: set[str] = set()
+        seen: set[Key] = set()
+        pending = [node]
+        for at in pending:
+            nodes = nodes_in(at)
+            found |= {OUTSIDE} & mentioned_by(nodes)
+            found.update(OUTSIDE for each in nodes if self._leads_out(each))
+            for key in self._keys(nodes):
+                if key not in seen:
+                    seen.add(key)
+                    sources = [each for each in self._sources(key) if isinstance(each, ast.expr)]
+                    found |= self._marks_of(key, sources)
+                    pending += sources
+        return frozenset(found if found - {OUTSIDE, HANDED} else found - {HANDED})
+
+    def _marks_of(self, key: Key, sources: Sequence[ast.expr]) -> set[str]:
+        found: set[str] = set()
+        if isinstance(key, str) and ARTIFACTS in self._common(key):
+            found.add(f".{key}")
+        if key in self.origins.handed or key in self.origins.given:
+            found.add(HANDED)
+        name = key if isinstance(key, str) else key[1]
+        if name == ARTIFACTS and not self._all_in_artifacts(sources):
+            found.add(OUTSIDE)
+        return found
+
+    def _all_in_artifacts(self, nodes: Iterable[ast.expr]) -> bool:
+        return all(ARTIFACTS in self.of(each) for each in nodes if not _is_none(each))
+
+    def _leads_out(self, node: ast.AST) -> bool:
+        match node:
+            case ast.IfExp():
+                return ARTIFACTS in self.of(node) and not self._all_in_artifacts([node.body, node.orelse])
+            case ast.BoolOp():
+                cases = node.values if isinstance(node.op, ast.Or) else node.values[-1:]
+                return ARTIFACTS in self.of(node) and not self._all_in_artifacts(cases)
+            case ast.BinOp(op=ast.Div()) if self._is_absolute(node.right):
+                return True
+            case ast.BinOp() | ast.JoinedStr():
+                return ARTIFACTS in self.of(node) and self._is_absolute(node)
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in JOINING:
+                return any(map(self._is_absolute, node.args))
+        return False
+
+    def _is_absolute(self, node: ast.expr) -> bool:
+        """Whether it may begin with a text that begins with a slash."""
+        while True:
+            match node:
+                case ast.BinOp(left=first) | ast.JoinedStr(values=[first, *_]) | ast.FormattedValue(value=first):
+                    node = first
+                case _:
+                    break
+        sources = [each for key in self._keys([node]) for each in self._sources(key)]
+        texts = [self.folding.text(each) for each in (node, *sources) if isinstance(each, ast.expr)]
+        return any(text is not None and text.startswith("/") for text in texts)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
