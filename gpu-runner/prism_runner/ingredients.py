@@ -7,12 +7,13 @@ to paths that are made of `ctx.artifacts_dir`; of those, marks say what spoils t
 
 import ast
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from prism_runner.folding import Folding
 from prism_runner.origins import UNKNOWN, Origins
 from prism_runner.scopes import Scope, Source, binding_scope, mentioned_by
 from prism_runner.survey import Survey
-from prism_runner.trees import nodes_in
+from prism_runner.trees import CHILDREN, nodes_in
 
 ARTIFACTS = "artifacts_dir"
 # Marks begin with a dot, as no name does; `.x` is that of an attribute x which such a path comes through.
@@ -38,12 +39,9 @@ class Ingredients:
 
     def of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it have in common."""
-        if isinstance(node, ast.Constant):
-            return mentioned_by([node])
         made = self._made.get(node)
         if made is None:
-            nodes = nodes_in(node)
-            made = self._made[node] = mentioned_by(nodes).union(*map(self._common, self._keys(nodes)))
+            made = self._made[node] = self._mentioned(node)
         return made
 
     def marked(self, node: ast.expr) -> frozenset[str]:
@@ -57,24 +55,51 @@ class Ingredients:
 
     # Names and attributes
 
-    def _keys(self, nodes: Iterable[ast.AST]) -> list[Key]:
-        scope_of, found = self.survey.scope_of, list[Key]()
-        for node in nodes:
-            kind = type(node)
+    def _mentioned(self, node: ast.expr) -> frozenset[str]:
+        found: set[str] = set()
+        pending: list[Any] = [node]
+        for at in pending:
+            kind = at.__class__
             if kind is ast.Name:
-                scope = scope_of.get(node)
-                at = None if scope is None else binding_scope(scope, node.id)
-                if at is not None:
-                    found.append((at, node.id))
-            elif kind is ast.Attribute and self._follows_attributes and self._is_followed(node):
-                found.append(node.attr)
-        return found
+                found.add(at.id)
+                key = self._key(at)
+                if key is not None:
+                    found |= self._common(key)
+            elif kind is ast.Attribute:
+                found.add(at.attr)
+                pending.append(at.value)
+                if self._follows_attributes and self._is_followed(at):
+                    found |= self._common(at.attr)
+            elif kind is ast.Constant:
+                if isinstance(at.value, str) and OUTSIDE in at.value:
+                    found.add(OUTSIDE)
+            else:
+                for name in CHILDREN[kind]:
+                    below = getattr(at, name)
+                    if below.__class__ is list:
+                        pending += below
+                    else:
+                        pending.append(below)
+        return frozenset(found)
+
+    def _key(self, node: ast.AST) -> Key | None:
+        if isinstance(node, ast.Name):
+            scope = self.survey.scope_of.get(node)
+            at = None if scope is None else binding_scope(scope, node.id)
+            return None if at is None else (at, node.id)
+        if isinstance(node, ast.Attribute) and self._follows_attributes and self._is_followed(node):
+            return node.attr
+        return None
 
     def _is_followed(self, node: ast.Attribute) -> bool:
         """Whether it is one that the module gives; those of another module aren't."""
         if node.attr not in self.survey.attribute_sources and node.attr not in self.origins.given:
             return False
         return all(not isinstance(each, str) or each == UNKNOWN for each in self.origins.of(node.value))
+
+    def _sources_of(self, node: ast.expr) -> list[Source]:
+        key = self._key(node)
+        return [] if key is None else self._sources(key)
 
     def _sources(self, key: Key) -> list[Source]:
         if isinstance(key, str):
@@ -139,10 +164,10 @@ class Ingredients:
                 case ast.JoinedStr(values=[ast.FormattedValue(value=first, conversion=-1, format_spec=None), *_]):
                     node = first
                 case _:
-                    return self._keys([node]) == [key]
+                    return self._key(node) == key
 
     def _is_text(self, node: ast.expr) -> bool:
-        sources = [each for key in self._keys([node]) for each in self._sources(key)] or [node]
+        sources = self._sources_of(node) or [node]
         return all(isinstance(each, ast.expr) and self._is_written_text(each) for each in sources)
 
     def _is_written_text(self, node: ast.expr) -> bool:
@@ -161,8 +186,8 @@ class Ingredients:
             nodes = nodes_in(at)
             found |= {OUTSIDE} & mentioned_by(nodes)
             found.update(OUTSIDE for each in nodes if self._leads_out(each))
-            for key in self._keys(nodes):
-                if key not in seen:
+            for key in map(self._key, nodes):
+                if key is not None and key not in seen:
                     seen.add(key)
                     sources = [each for each in self._sources(key) if isinstance(each, ast.expr)]
                     found |= self._marks_of(key, sources)
@@ -206,7 +231,7 @@ class Ingredients:
                     node = first
                 case _:
                     break
-        sources = [each for key in self._keys([node]) for each in self._sources(key)]
+        sources = self._sources_of(node)
         texts = [self.folding.text(each) for each in (node, *sources) if isinstance(each, ast.expr)]
         return any(text is not None and text.startswith("/") for text in texts)
 

@@ -8,10 +8,11 @@ import ast
 import builtins
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
 from typing import Any
 
+from prism_runner.carriers import CALLING, HOLDING, IN_PLACE, MAKING, PASSING, SETTING_CALLS
 from prism_runner.folding import Folding
+from prism_runner.handing import fields_of, initialiser_of, reached
 from prism_runner.module_imports import is_own
 from prism_runner.scopes import CallSite, Definition, Function, Scope, Source, own_or_dotted
 from prism_runner.survey import Survey, given_to
@@ -24,21 +25,8 @@ ROUNDS = 200
 MOST_ORIGINS = 512  # of one name
 LONGEST_CHAIN = 12  # names in a row, as `a.b.c`
 
+CARRYING = PASSING | CALLING.keys()
 ATTRIBUTE_CALLS = {f"builtins.{name}" for name in ("getattr", "setattr", "hasattr", "delattr")}
-# What they give is, or holds, what they were given.
-PASSING = {f"builtins.{name}" for name in ("iter", "next", "list", "tuple", "set", "frozenset", "reversed", "sorted")}
-PASSING |= {f"builtins.{name}" for name in ("enumerate", "zip", "filter", "max", "min", "sum", "vars", "dict")}
-PASSING |= {f"functools.{name}" for name in ("partial", "partialmethod", "reduce", "cache", "lru_cache", "wraps")}
-PASSING |= {"contextlib.nullcontext", "contextlib.closing", "typing.cast", "copy.copy", "copy.deepcopy"}
-PASSING |= {f"collections.{name}" for name in ("deque", "OrderedDict", "defaultdict", "ChainMap", "UserDict", "UserList")}
-PASSING |= {f"itertools.{name}" for name in ("chain", "chain.from_iterable", "cycle", "repeat", "islice", "zip_longest")}
-PASSING |= {f"itertools.{name}" for name in ("product", "permutations", "combinations", "pairwise", "tee", "compress")}
-# They call the functions that they are given with whatever else they are given.
-CALLING = {f"builtins.{name}" for name in ("map", "filter", "sorted", "max", "min")}
-CALLING |= {"functools.partial", "functools.reduce", "itertools.starmap", "itertools.accumulate", "itertools.groupby"}
-CALLING |= {"itertools.takewhile", "itertools.dropwhile", "itertools.filterfalse"}
-MAKING = {"builtins.type", "collections.namedtuple", "typing.NamedTuple", "enum.Enum", "enum.Flag", "dataclasses.make_dataclass"}
-HOLDING = {"get", "pop", "popleft", "popitem", "values", "items", "copy", "setdefault", "__getitem__"}
 
 
 class TooTangled(Exception):
@@ -57,13 +45,14 @@ class Origins:
         self.given: dict[str, dict[ast.expr, None]] = defaultdict(dict)  # attributes that calls set
         self.gives_any = False  # whether a call sets attributes whose names nobody sees
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
-        self._held = [*self._sources()]
-        for _ in range(ROUNDS):
-            self._memory.clear()
-            if not self._round():
-                break
-        else:
-            raise TooTangled
+        self._held: list[tuple[set[Origin], ast.expr]] = []
+        self._handed_over: set[tuple[Function, ast.Call]] = set()  # what is held already
+        for store, source in self._sources():
+            if isinstance(source, ast.expr):
+                self._held.append((store, source))
+            else:
+                store.add(UNKNOWN if source is None else source)
+        self._follow()
 
     def of(self, node: ast.expr) -> frozenset[Origin]:
         """Where the value of an expression may come from."""
@@ -99,91 +88,91 @@ class Origins:
         for attribute, sources in self.survey.attribute_sources.items():
             for source in sources:
                 yield self._attributes[attribute], source
-                if isinstance(source, Function) and not isinstance(source, ast.Lambda) and source.decorator_list:
+                if isinstance(source, (ast.FunctionDef, ast.AsyncFunctionDef)) and source.decorator_list:
                     for result in self.survey.returned[source]:  # of a property
                         yield self._attributes[attribute], result
         for function, results in self.survey.returned.items():
             for result in results:
                 yield self._results[function], result
 
-    def _round(self) -> bool:
-        before = self._size()
-        for store, source in self._held:
+    def _follow(self) -> None:
+        size = 0
+        for _ in range(ROUNDS):
+            self._memory.clear()
+            self._round()
+            before, size = size, self._size()
+            if size == before:
+                return
+        raise TooTangled
+
+    def _round(self) -> None:
+        for store, source in [*self._held]:
             self._add(store, source)
         for call in self.survey.calls:
             self._hand_over(call)
         for node in self.survey.setting:
             self._set(node)
-        return self._size() > before
 
     def _size(self) -> int:
         return sum(sum(map(len, stores.values())) for stores in (self._names, self._attributes, self._results))
 
-    def _add(self, store: set[Origin], source: Source) -> None:
-        if isinstance(source, ast.expr) and not isinstance(source, ast.Lambda):
-            store |= self.of(source)
-        else:
-            store.add(UNKNOWN if source is None else source)
+    def _add(self, store: set[Origin], source: ast.expr) -> None:
+        store |= self.of(source)
         if len(store) > MOST_ORIGINS:
             raise TooTangled
 
     def _hand_over(self, call: CallSite) -> None:
-        """Arguments reach the parameters of the module's own functions."""
+        """Arguments reach the parameters of the module's own functions, and the fields of its classes."""
         node = call.node
         for callee in self.of(node.func):
-            if isinstance(callee, str):
-                special = SPECIAL.get(callee)
-                if special is not None:
-                    special(self, node)
-                continue
-            function = self._initialiser(callee) if isinstance(callee, ast.ClassDef) else callee
-            if function is None:
-                self._give_fields(callee, node)
-                continue
-            is_bound = isinstance(node.func, ast.Attribute) and self._is_method(function)
-            skipped = 1 if function is not callee or is_bound else 0
-            self._give(function, skipped, node.args, node.keywords)
+            if not isinstance(callee, str):
+                self._reach(callee, node, node.func, node.args, node.keywords, None)
+            elif callee in SETTING_OR_MAKING:
+                SETTING_OR_MAKING[callee](self, node)
+            elif callee in CALLING:
+                self._hand_on(node, CALLING[callee], None if callee in IN_PLACE else 0)
 
-    def _hand_on(self, node: ast.Call) -> None:
+    def _hand_on(self, node: ast.Call, place: int | str, sure: int | None) -> None:
         """`map(f, things)` calls f with things, `partial(f, thing)` will."""
-        values = given_to(node)
-        for function in {each for value in values for each in self.of(value) if isinstance(each, Function)}:
-            others = [value for value in values if function not in self.of(value)]
-            self._give(function, 0, others, [], sure=0)
+        called = [each.value for each in node.keywords if each.arg == place]
+        called += node.args[place : place + 1] if isinstance(place, int) else []
+        for function in called:
+            others = [each for each in node.args if each is not function]
+            named = [each for each in node.keywords if each.value is not function]
+            for callee in self.of(function):
+                if not isinstance(callee, str):
+                    self._reach(callee, node, function, others, named, sure)
 
-    def _give(
+    def _reach(
         self,
-        function: Function,
-        skipped: int,
+        callee: Definition,
+        node: ast.Call,
+        called: ast.expr,
         arguments: Sequence[ast.expr],
-        keywords: Iterable[ast.keyword],
-        sure: int | None = None,  # so many arguments go by their place, the others anywhere behind
+        keywords: Sequence[ast.keyword],
+        sure: int | None,  # so many arguments go by their place; None: all up to the first that is spread
     ) -> None:
-        scope, taken = self.survey.inner_scopes[function], function.args
-        named = [each.arg for each in (*taken.posonlyargs, *taken.args)][skipped:]
-        rest = [taken.vararg.arg] if taken.vararg else []
-        if sure is None:
-            sure = next((place for place, each in enumerate(arguments) if type(each) is ast.Starred), len(arguments))
-        reached = [*zip(named, arguments[:sure], strict=False)]
-        reached += product(rest, arguments[len(named) : sure])
-        reached += product([*named[sure:], *rest], arguments[sure:])
-        if keywords:
-            by_name = {*named, *(each.arg for each in taken.kwonlyargs)}
-            spread = [taken.kwarg.arg] if taken.kwarg else []
-            for keyword in keywords:
-                names = [keyword.arg] if keyword.arg in by_name else spread if keyword.arg else [*by_name, *spread]
-                reached += product(names, [keyword.value])
-        for parameter, argument in reached:
-            self.handed[scope, parameter][argument] = None
-            self._add(self._names[scope, parameter], argument)
+        function = self._initialiser(callee) if isinstance(callee, ast.ClassDef) else callee
+        if isinstance(callee, ast.ClassDef) and function is None:
+            self._give_fields(callee, arguments, keywords)
+        elif function is not None and (function, node) not in self._handed_over:
+            self._handed_over.add((function, node))
+            is_method = isinstance(called, ast.Attribute) and self._is_method(function)
+            scope = self.survey.inner_scopes[function]
+            for name, argument in reached(function, function is not callee or is_method, arguments, keywords, sure):
+                self.handed[scope, name][argument] = None
+                self._held.append((self._names[scope, name], argument))
+                self._add(self._names[scope, name], argument)
 
-    def _give_fields(self, definition: ast.ClassDef, node: ast.Call) -> None:
+    def _give_fields(
+        self, definition: ast.ClassDef, arguments: Iterable[ast.expr], keywords: Iterable[ast.keyword]
+    ) -> None:
         """A class without `__init__` keeps what it is given in the fields that it declares."""
-        every = [each for base in self._lineage(definition) for each in _fields_of(base)]
-        for argument in node.args:
+        every = [each for base in self._lineage(definition) for each in fields_of(base)]
+        for argument in arguments:
             for name in every:
                 self._give_attribute(name, argument)
-        for keyword in node.keywords:
+        for keyword in keywords:
             for name in [keyword.arg] if keyword.arg else every:
                 self._give_attribute(name, keyword.value)
 
@@ -210,8 +199,12 @@ class Origins:
         self.gives_any |= len(node.args) != 1
 
     def _initialiser(self, definition: ast.ClassDef) -> Function | None:
-        """What runs when one of the module's own classes is called: its `__init__`, or that of a class it derives from."""
-        return next(filter(None, map(_own_initialiser, self._lineage(definition))), None)
+        """What runs when one of the module's own classes is called: its `__init__`, or one that it derives."""
+        own = initialiser_of(definition)
+        if own is not None or not definition.bases:
+            return own
+        derived = (initialiser_of(each) for each in self._lineage(definition))
+        return next((each for each in derived if each is not None), None)
 
     def _lineage(self, definition: ast.ClassDef) -> list[ast.ClassDef]:
         """The class and those of the module that it derives from, nearest first."""
@@ -255,7 +248,7 @@ class Origins:
 
     def _joined(self, node: ast.BinOp) -> frozenset[Origin]:
         """Collections are put together by `+` and `|`."""
-        return self._any((node.left, node.right)) if type(node.op) in (ast.Add, ast.BitOr) else NOBODY
+        return self.of(node.left) | self.of(node.right) if isinstance(node.op, (ast.Add, ast.BitOr)) else NOBODY
 
     def _call(self, node: ast.Call) -> frozenset[Origin]:
         found: set[Origin] = {UNKNOWN}
@@ -269,10 +262,9 @@ class Origins:
             elif callee in ("builtins.__import__", "importlib.import_module") and node.args:
                 imported = self.folding.text(node.args[0])
                 found |= {imported} if imported else set()
-            elif callee in PASSING:
-                found |= self._any(given_to(node))
-            if callee in CALLING:
-                found |= self._results_of(node.args)
+            elif callee in CARRYING:
+                found |= self._any(given_to(node)) if callee in PASSING else NOBODY
+                found |= self._results_of(given_to(node)) if callee in CALLING else NOBODY
         if isinstance(node.func, ast.Attribute) and node.func.attr in HOLDING:
             found |= self.of(node.func.value)
         return frozenset(found)
@@ -304,22 +296,10 @@ FOLLOWED: dict[type, Follow] = {
 }
 
 
-# Calls of the library that set attributes, or call what they are given.
-SPECIAL: dict[str, Callable[[Origins, ast.Call], None]] = {
-    **dict.fromkeys(CALLING, Origins._hand_on),
-    **dict.fromkeys(("builtins.setattr", "dataclasses.replace"), Origins._set),
+SETTING_OR_MAKING: dict[str, Callable[[Origins, ast.Call], None]] = {
+    **dict.fromkeys(SETTING_CALLS, Origins._set),
     **dict.fromkeys(MAKING, Origins._make_class),
 }
-
-
-def _fields_of(definition: ast.ClassDef) -> list[str]:
-    declared = (each.target for each in definition.body if isinstance(each, ast.AnnAssign))
-    return [target.id for target in declared if isinstance(target, ast.Name)]
-
-
-def _own_initialiser(definition: ast.ClassDef) -> Function | None:
-    methods = (each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
-    return next(methods, None)
 
 
 def _shortened(origin: str) -> str:

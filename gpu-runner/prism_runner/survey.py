@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
+from prism_runner.carriers import FILLING, LOOKING_UP, SETTING
 from prism_runner.module_imports import import_origin
 from prism_runner.scopes import (
     Binding,
@@ -21,11 +22,7 @@ from prism_runner.trees import CHILDREN
 
 BUILDING = {ast.BinOp, ast.JoinedStr, ast.Subscript}  # what may put a text together
 LEAVING = (ast.Return, ast.Continue, ast.Raise)
-# Methods that put what they are given into their object.
-FILLING = {"append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault"}
-FILLING |= {"__setitem__", "__iadd__", "__ior__"}
-SETTING = {"__setattr__", "__set__", "_replace"}  # they give their object an attribute
-LOOKING_UP = {"get", "setdefault", "__getitem__"}
+FILLING_OR_SETTING = FILLING | SETTING
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -245,10 +242,11 @@ class Survey:
     def _call(self, node: ast.Call, scope: Scope, guards: frozenset[str]) -> None:
         self.built.append(node)
         self.calls.append(CallSite(node, scope, guards))
-        if type(node.func) is ast.Attribute:
-            if node.func.attr in FILLING:
-                self._filled += ((scope, node.func.value, each) for each in given_to(node))
-            elif node.func.attr in SETTING:
+        method = node.func
+        if type(method) is ast.Attribute and method.attr in FILLING_OR_SETTING:
+            if method.attr in FILLING:
+                self._filled += ((scope, method.value, each) for each in given_to(node))
+            else:
                 self.setting.append(node)
         self._expression(node.func, scope, guards)
         self._expressions(node.args, scope, guards)
