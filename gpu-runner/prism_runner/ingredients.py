@@ -198,7 +198,7 @@ class Ingredients:
         found: set[str] = set()
         if isinstance(key, str) and ARTIFACTS in self._common(key):
             found.add(f".{key}")
-        if key in self.origins.handed or key in self.origins.given:
+        if key in self.origins.handed or key in self.origins.fields:
             found.add(HANDED)
         name = key if isinstance(key, str) else key[1]
         if name == ARTIFACTS and not self._all_in_artifacts(sources):

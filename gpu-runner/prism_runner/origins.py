@@ -8,6 +8,7 @@ import ast
 import builtins
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from prism_runner.carriers import CALLING, HOLDING, IN_PLACE, MAKING, PASSING, SETTING_CALLS
@@ -43,6 +44,7 @@ class Origins:
         self._results: dict[Definition, set[Origin]] = defaultdict(set)
         self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
         self.given: dict[str, dict[ast.expr, None]] = defaultdict(dict)  # attributes that calls set
+        self.fields: set[str] = set()  # those that calls of the module's own classes set
         self.gives_any = False  # whether a call sets attributes whose names nobody sees
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
         self._held: list[tuple[set[Origin], ast.expr]] = []
@@ -169,12 +171,12 @@ class Origins:
     ) -> None:
         """A class without `__init__` keeps what it is given in the fields that it declares."""
         every = [each for base in self._lineage(definition) for each in fields_of(base)]
-        for argument in arguments:
-            for name in every:
-                self._give_attribute(name, argument)
+        given = [*product(every, arguments)]
         for keyword in keywords:
-            for name in [keyword.arg] if keyword.arg else every:
-                self._give_attribute(name, keyword.value)
+            given += product([keyword.arg] if keyword.arg else every, [keyword.value])
+        for name, value in given:
+            self.fields.add(name)
+            self._give_attribute(name, value)
 
     def _set(self, node: ast.Call) -> None:
         """`setattr(x, "a", v)`, `x.__setattr__("a", v)`, `replace(x, a=v)`."""
