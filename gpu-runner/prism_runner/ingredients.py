@@ -6,12 +6,13 @@ to paths that are made of `ctx.artifacts_dir`; of those, marks say what spoils t
 """
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prism_runner.folding import Folding
 from prism_runner.origins import UNKNOWN, Origins
-from prism_runner.scopes import Scope, Source, binding_scope, mentioned_by
+from prism_runner.scopes import Scope, Source, binding_scope
 from prism_runner.survey import Survey
 from prism_runner.trees import CHILDREN, nodes_in
 
@@ -20,6 +21,7 @@ ARTIFACTS = "artifacts_dir"
 OUTSIDE = ".."  # a text that climbs, an absolute one that is joined on, a case with another value
 HANDED = "."  # beside an attribute: the module's own calls hand it over
 NOTHING: frozenset[str] = frozenset()
+CLIMBING = re.compile(r"(?<!\.)\.\.(?!\.)")  # `...` is for einsum
 GIVING_ANY = {"__getattr__", "__getattribute__"}
 EMPTY = {f"builtins.{name}" for name in ("dict", "list", "set", "tuple")}
 JOINING = {"join", "joinpath", "Path", "PurePath"}
@@ -35,7 +37,7 @@ class Ingredients:
         self._made: dict[ast.expr, frozenset[str]] = {}
         self._known: dict[Key, frozenset[str]] = {}
         self._gives_any = origins.gives_any or not GIVING_ANY.isdisjoint(survey.attribute_sources)
-        self._follows_attributes = ARTIFACTS in source and not self._gives_any
+        self._follows_attributes = ARTIFACTS in source
 
     def of(self, node: ast.expr) -> frozenset[str]:
         """What an expression mentions, and what all values of the names in it have in common."""
@@ -71,7 +73,7 @@ class Ingredients:
                 if self._follows_attributes and self._is_followed(at):
                     found |= self._common(at.attr)
             elif kind is ast.Constant:
-                if isinstance(at.value, str) and OUTSIDE in at.value:
+                if isinstance(at.value, str) and OUTSIDE in at.value and CLIMBING.search(at.value):
                     found.add(OUTSIDE)
             else:
                 for name in CHILDREN[kind]:
@@ -118,7 +120,7 @@ class Ingredients:
                 sources = [source for source in sources if not self._takes_nothing_away(source, key)]
             made = [self.of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
             common = frozenset.intersection(*made) if made else NOTHING
-            if isinstance(key, str) and ARTIFACTS not in common:
+            if isinstance(key, str) and (self._gives_any or ARTIFACTS not in common):
                 common = NOTHING
             self._known[key] = common
         return common
@@ -184,7 +186,6 @@ class Ingredients:
         pending = [node]
         for at in pending:
             nodes = nodes_in(at)
-            found |= {OUTSIDE} & mentioned_by(nodes)
             found.update(OUTSIDE for each in nodes if self._leads_out(each))
             for key in map(self._key, nodes):
                 if key is not None and key not in seen:
@@ -209,6 +210,9 @@ class Ingredients:
         return all(ARTIFACTS in self.of(each) for each in nodes if not _is_none(each))
 
     def _leads_out(self, node: ast.AST) -> bool:
+        text = self.folding.text(node) if isinstance(node, ast.expr) else None
+        if text is not None:
+            return CLIMBING.search(text) is not None
         match node:
             case ast.IfExp():
                 return ARTIFACTS in self.of(node) and not self._all_in_artifacts([node.body, node.orelse])
