@@ -26,8 +26,9 @@ CALLING: dict[str, int | str] = {
 }
 IN_PLACE = {"builtins.map", "functools.partial", "functools.partialmethod"}  # the first goes to the first parameter
 
-SETTING_CALLS = {"builtins.setattr", "dataclasses.replace"}  # they give an object attributes
-MAKING = {"builtins.type", "collections.namedtuple", "typing.NamedTuple", "enum.Enum", "enum.Flag"}  # a class
+SETTING_CALLS = {"builtins.setattr", "builtins.object.__setattr__", "dataclasses.replace"}  # give an object attributes
+MAKING = {"builtins.type", "collections.namedtuple", "typing.NamedTuple"}  # a class, with attributes
+MAKING |= _of("enum", "Enum IntEnum StrEnum Flag IntFlag")
 
 # Methods of whatever object: they give what it holds,
 HOLDING = {"get", "pop", "popleft", "popitem", "values", "items", "copy", "setdefault", "__getitem__"}
@@ -36,4 +37,7 @@ LOOKING_UP = {"get", "setdefault", "__getitem__"}
 FILLING = {"append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault"}
 FILLING |= {"__setitem__", "__iadd__", "__ior__"}
 # or give it an attribute.
-SETTING = {"__setattr__", "__set__", "_replace"}
+SETTING = {"__setattr__", "_replace"}
+
+# Who has them may give objects any attribute.
+GIVING_ANY = {"__getattr__", "__getattribute__", "__set__", "__setstate__", "__new__", "__prepare__"}

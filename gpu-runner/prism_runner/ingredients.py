@@ -7,9 +7,11 @@ to paths that are made of `ctx.artifacts_dir`; of those, marks say what spoils t
 
 import ast
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from prism_runner.carriers import GIVING_ANY, SETTING
 from prism_runner.folding import Folding
 from prism_runner.origins import UNKNOWN, Origins
 from prism_runner.scopes import Scope, Source, binding_scope
@@ -22,7 +24,6 @@ OUTSIDE = ".."  # a text that climbs, an absolute one that is joined on, a case 
 HANDED = "."  # beside an attribute: the module's own calls hand it over
 NOTHING: frozenset[str] = frozenset()
 CLIMBING = re.compile(r"(?<!\.)\.\.(?!\.)")  # `...` is for einsum
-GIVING_ANY = {"__getattr__", "__getattribute__"}
 EMPTY = {f"builtins.{name}" for name in ("dict", "list", "set", "tuple")}
 JOINING = {"join", "joinpath", "Path", "PurePath"}
 
@@ -36,7 +37,7 @@ class Ingredients:
         self.survey, self.folding, self.origins = survey, folding, origins
         self._made: dict[ast.expr, frozenset[str]] = {}
         self._known: dict[Key, frozenset[str]] = {}
-        self._gives_any = origins.gives_any or not GIVING_ANY.isdisjoint(survey.attribute_sources)
+        self._gives_any = origins.gives_any or self._may_give_any(source)
         self._follows_attributes = ARTIFACTS in source
 
     def of(self, node: ast.expr) -> frozenset[str]:
@@ -54,6 +55,14 @@ class Ingredients:
     def attributes(self) -> list[str]:
         """Attributes that the module gives to objects; `*` where it may give any."""
         return sorted({*self.survey.attribute_sources, *self.origins.given, *("*" if self._gives_any else "")})
+
+    def _may_give_any(self, source: str) -> bool:
+        """Whether a method that gives attributes stands there, other than called with their names."""
+        text = source if source.isascii() else unicodedata.normalize("NFKC", source)  # as Python reads names
+        if any(name in text for name in GIVING_ANY):
+            return True
+        called = [call.func.attr for call in self.survey.setting if isinstance(call.func, ast.Attribute)]
+        return any(text.count(name) > called.count(name) for name in SETTING)
 
     # Names and attributes
 

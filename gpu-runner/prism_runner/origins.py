@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from prism_runner.carriers import CALLING, HOLDING, IN_PLACE, MAKING, PASSING, SETTING_CALLS
+from prism_runner.carriers import CALLING, HOLDING, IN_PLACE, MAKING, PASSING, SETTING, SETTING_CALLS
 from prism_runner.folding import Folding
 from prism_runner.handing import fields_of, initialiser_of, reached
 from prism_runner.module_imports import is_own
@@ -170,7 +170,9 @@ class Origins:
         self, definition: ast.ClassDef, arguments: Iterable[ast.expr], keywords: Iterable[ast.keyword]
     ) -> None:
         """A class without `__init__` keeps what it is given in the fields that it declares."""
-        every = [each for base in self._lineage(definition) for each in fields_of(base)]
+        lineage = self._lineage(definition)
+        self.gives_any |= any("builtins.type" in self.of(base) for each in lineage for base in each.bases)
+        every = [each for base in lineage for each in fields_of(base)]
         given = [*product(every, arguments)]
         for keyword in keywords:
             given += product([keyword.arg] if keyword.arg else every, [keyword.value])
@@ -259,6 +261,7 @@ class Origins:
                 found |= self._results.get(callee, set())
             elif callee in ATTRIBUTE_CALLS and len(node.args) >= 2:
                 name = self.folding.text(node.args[1])
+                self.gives_any |= name in SETTING
                 found |= self._attribute(self.of(node.args[0]), name) if name is not None else set()
                 found |= self.of(node.args[2]) if len(node.args) > 2 else set()
             elif callee in ("builtins.__import__", "importlib.import_module") and node.args:
