@@ -182,9 +182,16 @@ class Ingredients:
         return all(isinstance(each, ast.expr) and self._is_written_text(each) for each in sources)
 
     def _is_written_text(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Call):
-            return self.origins.of(node.func) == {"builtins.str"}
-        return isinstance(node, ast.JoinedStr) or self.folding.text(node) is not None
+        match node:
+            case ast.JoinedStr():
+                return True
+            case ast.BinOp(left=left, op=ast.Add(), right=right):  # a text takes nothing but texts
+                return self._is_written_text(left) or self._is_written_text(right)
+            case ast.BinOp(left=text, op=ast.Mod()) | ast.Call(func=ast.Attribute(value=text, attr="format" | "join")):
+                return self._is_written_text(text)
+            case ast.Call():
+                return self.origins.of(node.func) == {"builtins.str"}
+        return self.folding.text(node) is not None
 
     # Marks
 

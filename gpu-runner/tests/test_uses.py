@@ -109,6 +109,8 @@ IN_ARTIFACTS = {
     "entry": "d = dict()\nd['x'] = ctx.artifacts_dir + '/x'\ntorch.save(m, d['x'])",
     "element": "xs = []\nxs.append(ctx.artifacts_dir)\ntorch.save(m, xs[0])",
     "added text": "p = ctx.artifacts_dir\np += '/x'\ntorch.save(m, p)",
+    "added text with unknown parts": "def f(n):\n  p = ctx.artifacts_dir\n  p += '/' + n\n  torch.save(m, p)",
+    "added text that is filled in": "p = ctx.artifacts_dir\np += '/{}'.format(n)\np += '%s.pt' % n\ntorch.save(m, p)",
     "added number": "p = ctx.artifacts_dir\np += str(n)\ntorch.save(m, p)",
     "added name of a text": "p = ctx.artifacts_dir\nx = '/x'\np += x\ntorch.save(m, p)",
     "joined name": "p = Path(ctx.artifacts_dir)\np /= name\ntorch.save(m, p)",
