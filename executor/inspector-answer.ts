@@ -59,6 +59,7 @@ const moduleSchema = z.strictObject({
   uses: z.array(useSchema),
   calls: z.array(callSchema),
   exports: z.record(z.string(), z.array(z.string())),
+  attributes: z.array(z.string()),
   functions: z.array(functionSchema),
   literals: z.array(
     z.strictObject({

@@ -22,6 +22,8 @@ export type ModuleFacts = {
   readonly calls: readonly Call[];
   /** Names that the module binds to something from elsewhere, and where they lead. */
   readonly exports: Readonly<Record<string, readonly string[]>>;
+  /** Attributes that the module gives to objects; `*` where it may give any. */
+  readonly attributes: readonly string[];
   /** The call graph; the module's own statements are the function with the empty name. */
   readonly functions: readonly FunctionFacts[];
   /** The largest literals, largest first. Entropy in bits a byte, 0 … 8; columns in UTF-8 bytes. */
@@ -54,7 +56,11 @@ export type Site = {
  */
 export type Use = Site & { readonly name: string; readonly called: boolean };
 
-/** What an argument is: the text that it surely is, or null; names and attributes that it is surely made of, `..` where a text has that. */
+/**
+ * What an argument is: the text that it surely is, or null; names and attributes that it is surely made of, and marks, which begin with a dot: `..`
+ * where a text has that; of one made of `artifacts_dir` also where it may lead out, `.x` where it comes through the attribute x, and then `.` where
+ * the module's own calls hand on what it is made of.
+ */
 export type Argument = { readonly text: string | null; readonly mentions: readonly string[] };
 
 export type Call = Site & {

@@ -3,7 +3,7 @@ import { type ResolvedContract, sketchKeysLimit } from '../../domain/submission/
 import { type ShingleSet, shingleSet, type Work, without } from './shingle-set.ts';
 
 /** Changes whenever the same source may get other keys or sets; works sketched by different versions are compared by exact digests alone. */
-export const sketchVersion = 'sketch/2';
+export const sketchVersion = 'sketch/3';
 
 /**
  * A work is found by any of its keys: digests of its canonical source, so that an equal one is always found; bands of MinHash values of each role

@@ -1,5 +1,5 @@
 /** Changes whenever the distributed gate may judge a bundle differently; recorded with every verdict. */
-export const distributedGateVersion = 'distributed/2';
+export const distributedGateVersion = 'distributed/3';
 
 /** More than this many processes, or several nodes, is refused whatever the policy flags (CONTRACT §2). */
 export const mostProcesses = 8;

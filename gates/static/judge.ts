@@ -1,5 +1,5 @@
 import type { Policy } from '../../domain/policy/policy.ts';
-import type { Call, ModuleFacts, Site } from '../../domain/ports/inspector.ts';
+import type { Argument, Call, ModuleFacts, Site } from '../../domain/ports/inspector.ts';
 import type { Finding } from '../../domain/submission/events.ts';
 import type { Modules } from '../role-files.ts';
 import { takenModuleNames } from './module-names.ts';
@@ -12,6 +12,8 @@ export type StaticPolicy = Policy['staticRules'];
 const byAttributeName = ['builtins.getattr', 'builtins.setattr', 'builtins.delattr'];
 
 const findRule = ruleFinder(staticRules);
+
+const nothing: Argument = { text: null, mentions: [] };
 
 type Trace = (name: string) => readonly string[];
 
@@ -28,7 +30,11 @@ export function judgeStatically(
   const findings = [...modules.values()].flatMap((module) => [
     ...shadowing(module.path, entrypoints),
     ...reachedNames(module, trace, policy.importRoots),
-    ...module.calls.flatMap((call) => calledWith(call, trace).map((rule) => found(rule, module.path, call, call.name))),
+    ...module.calls.flatMap((call) =>
+      calledWith(call, trace, (argument) => isInArtifacts(argument, module, modules)).map((rule) =>
+        found(rule, module.path, call, call.name),
+      ),
+    ),
   ]);
   return ordered(findings.filter(({ rule }) => !policy.off.includes(rule)));
 }
@@ -69,18 +75,24 @@ function ruleFor(name: string, node: string, called: boolean, importRoots: reado
     : null;
 }
 
-function calledWith(call: Call, trace: Trace): readonly string[] {
+function calledWith(call: Call, trace: Trace, isAllowed: (argument: Argument) => boolean): readonly string[] {
   return trace(call.name).flatMap((name) => {
     if (byAttributeName.includes(name)) {
       return typeof call.arguments[1]?.text === 'string' ? [] : ['prism:no-dynamic-attribute'];
     }
-    return pathRules.filter((rule) => rule.name === name && !isInArtifacts(call, rule)).map(({ rule }) => rule);
+    const given = ({ position, keyword }: PathRule) => call.arguments[position] ?? call.keywords[keyword] ?? nothing;
+    return pathRules.filter((rule) => rule.name === name && !isAllowed(given(rule))).map(({ rule }) => rule);
   });
 }
 
-function isInArtifacts(call: Call, { position, keyword }: PathRule): boolean {
-  const mentions = (call.arguments[position] ?? call.keywords[keyword])?.mentions ?? [];
-  return mentions.includes('artifacts_dir') && !mentions.includes('..');
+/** An attribute that the path comes through may be given by no other module; nor what the module's own calls hand on, so none may import it. */
+function isInArtifacts({ mentions }: Argument, module: ModuleFacts, modules: Modules): boolean {
+  if (!mentions.includes('artifacts_dir') || mentions.includes('..')) return false;
+  const attributes = mentions.filter((each) => each.startsWith('.') && each !== '.').map((mark) => mark.slice(1));
+  if (attributes.length === 0) return true;
+  const others = [...modules.values()].filter(({ path }) => path !== module.path);
+  if (mentions.includes('.') && others.some(({ imports }) => imports.includes(module.path))) return false;
+  return !others.some((other) => ['*', ...attributes].some((each) => other.attributes.includes(each)));
 }
 
 function found(rule: string, path: string, site: Site, name: string): Finding {

@@ -1,7 +1,7 @@
 import type { PathRule, StaticRule } from './rule.ts';
 
 /** Changes whenever the static gate may judge a bundle differently; recorded with every verdict. */
-export const staticGateVersion = 'static/1';
+export const staticGateVersion = 'static/2';
 
 const words = (text: string) => text.trim().split(/\s+/);
 

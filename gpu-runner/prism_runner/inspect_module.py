@@ -59,6 +59,7 @@ class ModuleFacts(TypedDict):
     uses: list[Use]
     calls: list[Call]
     exports: dict[str, list[str]]  # names of the module that lead elsewhere, and where
+    attributes: list[str]  # that it gives to objects; `*` where it may give any
     functions: list[FunctionFacts]
     literals: list[LiteralFacts]
     shingles: list[str]
@@ -92,6 +93,7 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "uses": [],
         "calls": [],
         "exports": {},
+        "attributes": [],
         "functions": [],
         "literals": [],
         "shingles": [],
@@ -140,6 +142,7 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "uses": reading.uses(),
         "calls": reading.calls(),
         "exports": origins.exports(),
+        "attributes": reading.ingredients.attributes(),
         "functions": reading.functions(),
         "literals": large_literals(survey),
         "shingles": listed,

@@ -7,13 +7,16 @@ It says at least what may be, not what will be: no flow of control is followed, 
 import ast
 import builtins
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
+from prism_runner.carriers import CALLING, HOLDING, IN_PLACE, MAKING, PASSING, SETTING, SETTING_CALLS
 from prism_runner.folding import Folding
+from prism_runner.handing import fields_of, initialiser_of, reached
 from prism_runner.module_imports import is_own
 from prism_runner.scopes import CallSite, Definition, Function, Scope, Source, own_or_dotted
-from prism_runner.survey import Survey
+from prism_runner.survey import Survey, given_to
 
 Origin = str | Definition
 UNKNOWN = "?"
@@ -23,12 +26,8 @@ ROUNDS = 200
 MOST_ORIGINS = 512  # of one name
 LONGEST_CHAIN = 12  # names in a row, as `a.b.c`
 
+CARRYING = PASSING | CALLING.keys()
 ATTRIBUTE_CALLS = {f"builtins.{name}" for name in ("getattr", "setattr", "hasattr", "delattr")}
-# What they give is, or holds, what they were given.
-PASSING = {f"builtins.{name}" for name in ("iter", "next", "list", "tuple", "set", "frozenset", "reversed", "sorted")}
-PASSING |= {f"builtins.{name}" for name in ("enumerate", "zip", "filter", "max", "min", "vars", "dict")}
-PASSING |= {"functools.partial", "copy.copy", "copy.deepcopy", "itertools.chain", "itertools.cycle", "itertools.repeat"}
-HOLDING = {"get", "pop", "popleft", "popitem", "values", "items", "copy", "setdefault", "__getitem__"}
 
 
 class TooTangled(Exception):
@@ -44,14 +43,18 @@ class Origins:
         self._attributes: dict[str, set[Origin]] = defaultdict(set)
         self._results: dict[Definition, set[Origin]] = defaultdict(set)
         self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
+        self.given: dict[str, dict[ast.expr, None]] = defaultdict(dict)  # attributes that calls set
+        self.fields: set[str] = set()  # those that calls of the module's own classes set
+        self.gives_any = False  # whether a call sets attributes whose names nobody sees
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
-        self._held = [*self._sources()]
-        for _ in range(ROUNDS):
-            self._memory.clear()
-            if not self._round():
-                break
-        else:
-            raise TooTangled
+        self._held: list[tuple[set[Origin], ast.expr]] = []
+        self._handed_over: set[tuple[Function, ast.Call]] = set()  # what is held already
+        for store, source in self._sources():
+            if isinstance(source, ast.expr):
+                self._held.append((store, source))
+            else:
+                store.add(UNKNOWN if source is None else source)
+        self._follow()
 
     def of(self, node: ast.expr) -> frozenset[Origin]:
         """Where the value of an expression may come from."""
@@ -87,47 +90,133 @@ class Origins:
         for attribute, sources in self.survey.attribute_sources.items():
             for source in sources:
                 yield self._attributes[attribute], source
+                if isinstance(source, (ast.FunctionDef, ast.AsyncFunctionDef)) and source.decorator_list:
+                    for result in self.survey.returned[source]:  # of a property
+                        yield self._attributes[attribute], result
         for function, results in self.survey.returned.items():
             for result in results:
                 yield self._results[function], result
 
-    def _round(self) -> bool:
-        before = self._size()
-        for store, source in self._held:
+    def _follow(self) -> None:
+        size = 0
+        for _ in range(ROUNDS):
+            self._memory.clear()
+            self._round()
+            before, size = size, self._size()
+            if size == before:
+                return
+        raise TooTangled
+
+    def _round(self) -> None:
+        for store, source in [*self._held]:
             self._add(store, source)
         for call in self.survey.calls:
             self._hand_over(call)
-        return self._size() > before
+        for node in self.survey.setting:
+            self._set(node)
 
     def _size(self) -> int:
         return sum(sum(map(len, stores.values())) for stores in (self._names, self._attributes, self._results))
 
-    def _add(self, store: set[Origin], source: Source) -> None:
-        if isinstance(source, ast.expr) and not isinstance(source, ast.Lambda):
-            store |= self.of(source)
-        else:
-            store.add(UNKNOWN if source is None else source)
+    def _add(self, store: set[Origin], source: ast.expr) -> None:
+        store |= self.of(source)
         if len(store) > MOST_ORIGINS:
             raise TooTangled
 
     def _hand_over(self, call: CallSite) -> None:
-        """Arguments reach the parameters of the module's own functions."""
-        for callee in self.of(call.node.func):
-            if isinstance(callee, str):
-                continue
-            function, skipped = _function_of(callee), 0
-            if function is None:
-                continue
-            if function is not callee or (isinstance(call.node.func, ast.Attribute) and self._is_method(function)):
-                skipped = 1
+        """Arguments reach the parameters of the module's own functions, and the fields of its classes."""
+        node = call.node
+        for callee in self.of(node.func):
+            if not isinstance(callee, str):
+                self._reach(callee, node, node.func, node.args, node.keywords, None)
+            elif callee in SETTING_OR_MAKING:
+                SETTING_OR_MAKING[callee](self, node)
+            elif callee in CALLING:
+                self._hand_on(node, CALLING[callee], None if callee in IN_PLACE else 0)
+
+    def _hand_on(self, node: ast.Call, place: int | str, sure: int | None) -> None:
+        """`map(f, things)` calls f with things, `partial(f, thing)` will."""
+        called = [each.value for each in node.keywords if each.arg == place]
+        called += node.args[place : place + 1] if isinstance(place, int) else []
+        for function in called:
+            others = [each for each in node.args if each is not function]
+            named = [each for each in node.keywords if each.value is not function]
+            for callee in self.of(function):
+                if not isinstance(callee, str):
+                    self._reach(callee, node, function, others, named, sure)
+
+    def _reach(
+        self,
+        callee: Definition,
+        node: ast.Call,
+        called: ast.expr,
+        arguments: Sequence[ast.expr],
+        keywords: Sequence[ast.keyword],
+        sure: int | None,  # so many arguments go by their place; None: all up to the first that is spread
+    ) -> None:
+        function = self._initialiser(callee) if isinstance(callee, ast.ClassDef) else callee
+        if isinstance(callee, ast.ClassDef) and function is None:
+            self._give_fields(callee, arguments, keywords)
+        elif function is not None and (function, node) not in self._handed_over:
+            self._handed_over.add((function, node))
+            is_method = isinstance(called, ast.Attribute) and self._is_method(function)
             scope = self.survey.inner_scopes[function]
-            parameters = [*function.args.posonlyargs, *function.args.args][skipped:]
-            by_position = zip((each.arg for each in parameters), call.node.args, strict=False)
-            by_name = ((each.arg, each.value) for each in call.node.keywords if each.arg in scope.bindings)
-            for parameter, argument in [*by_position, *by_name]:
-                if parameter is not None:
-                    self.handed[scope, parameter][argument] = None
-                    self._add(self._names[scope, parameter], argument)
+            for name, argument in reached(function, function is not callee or is_method, arguments, keywords, sure):
+                self.handed[scope, name][argument] = None
+                self._held.append((self._names[scope, name], argument))
+                self._add(self._names[scope, name], argument)
+
+    def _give_fields(
+        self, definition: ast.ClassDef, arguments: Iterable[ast.expr], keywords: Iterable[ast.keyword]
+    ) -> None:
+        """A class without `__init__` keeps what it is given in the fields that it declares."""
+        lineage = self._lineage(definition)
+        self.gives_any |= any("builtins.type" in self.of(base) for each in lineage for base in each.bases)
+        every = [each for base in lineage for each in fields_of(base)]
+        given = [*product(every, arguments)]
+        for keyword in keywords:
+            given += product([keyword.arg] if keyword.arg else every, [keyword.value])
+        for name, value in given:
+            self.fields.add(name)
+            self._give_attribute(name, value)
+
+    def _set(self, node: ast.Call) -> None:
+        """`setattr(x, "a", v)`, `x.__setattr__("a", v)`, `replace(x, a=v)`."""
+        if len(node.args) > 1 and not isinstance(node.args[-2], ast.Starred):
+            name = self.folding.text(node.args[-2])
+            self.gives_any |= name is None
+            if name is not None:
+                self._give_attribute(name, node.args[-1])
+        else:
+            self.gives_any |= any(isinstance(each, ast.Starred) for each in node.args)
+        for keyword in node.keywords:
+            self.gives_any |= keyword.arg is None
+            if keyword.arg is not None:
+                self._give_attribute(keyword.arg, keyword.value)
+
+    def _give_attribute(self, name: str, value: ast.expr) -> None:
+        self.given[name][value] = None
+        self._add(self._attributes[name], value)
+
+    def _make_class(self, node: ast.Call) -> None:
+        """`namedtuple("P", "a b")`, and `type` with three arguments."""
+        self.gives_any |= len(node.args) != 1
+
+    def _initialiser(self, definition: ast.ClassDef) -> Function | None:
+        """What runs when one of the module's own classes is called: its `__init__`, or one that it derives."""
+        own = initialiser_of(definition)
+        if own is not None or not definition.bases:
+            return own
+        derived = (initialiser_of(each) for each in self._lineage(definition))
+        return next((each for each in derived if each is not None), None)
+
+    def _lineage(self, definition: ast.ClassDef) -> list[ast.ClassDef]:
+        """The class and those of the module that it derives from, nearest first."""
+        lineage = [definition]
+        for each in lineage:
+            bases = (origin for base in each.bases for origin in self.of(base))
+            lineage += [base for base in bases if isinstance(base, ast.ClassDef) and base not in lineage]
+        return lineage
 
     def _is_method(self, function: Function) -> bool:
         return not isinstance(function, ast.Lambda) and function in self.survey.attribute_sources.get(function.name, [])
@@ -161,24 +250,36 @@ class Origins:
                 found |= {UNKNOWN, *self._attributes.get(name, ())}
         return frozenset(found)
 
+    def _joined(self, node: ast.BinOp) -> frozenset[Origin]:
+        """Collections are put together by `+` and `|`."""
+        return self.of(node.left) | self.of(node.right) if isinstance(node.op, (ast.Add, ast.BitOr)) else NOBODY
+
     def _call(self, node: ast.Call) -> frozenset[Origin]:
         found: set[Origin] = {UNKNOWN}
         for callee in self.of(node.func):
             if not isinstance(callee, str):
-                function = _function_of(callee)
-                found |= self._results.get(function, set()) if function is callee and function is not None else set()
+                found |= self._results.get(callee, set())
             elif callee in ATTRIBUTE_CALLS and len(node.args) >= 2:
                 name = self.folding.text(node.args[1])
+                self.gives_any |= name in SETTING
                 found |= self._attribute(self.of(node.args[0]), name) if name is not None else set()
                 found |= self.of(node.args[2]) if len(node.args) > 2 else set()
             elif callee in ("builtins.__import__", "importlib.import_module") and node.args:
                 imported = self.folding.text(node.args[0])
                 found |= {imported} if imported else set()
-            elif callee in PASSING:
-                found |= self._any(node.args)
+            elif callee in CARRYING:
+                found |= self._any(given_to(node)) if callee in PASSING else NOBODY
+                found |= self._results_of(given_to(node)) if callee in CALLING else NOBODY
         if isinstance(node.func, ast.Attribute) and node.func.attr in HOLDING:
             found |= self.of(node.func.value)
         return frozenset(found)
+
+    def _results_of(self, functions: Iterable[ast.expr]) -> set[Origin]:
+        """What the module's own functions among them may give."""
+        found: set[Origin] = set()
+        for function in self._any(functions):
+            found |= set() if isinstance(function, str) else self._results.get(function, set())
+        return found
 
     def _any(self, nodes: Iterable[ast.expr]) -> frozenset[Origin]:
         return NOBODY.union(*map(self.of, nodes))
@@ -192,6 +293,7 @@ FOLLOWED: dict[type, Follow] = {
     ast.Lambda: lambda self, node: frozenset([node]),
     ast.IfExp: lambda self, node: self.of(node.body) | self.of(node.orelse),
     ast.DictComp: lambda self, node: self.of(node.value),
+    ast.BinOp: Origins._joined,
     **dict.fromkeys((ast.Tuple, ast.List, ast.Set), lambda self, node: self._any(node.elts)),
     **dict.fromkeys((ast.BoolOp, ast.Dict), lambda self, node: self._any(node.values)),
     **dict.fromkeys((ast.NamedExpr, ast.Starred, ast.Await, ast.Subscript), lambda self, node: self.of(node.value)),
@@ -199,14 +301,10 @@ FOLLOWED: dict[type, Follow] = {
 }
 
 
-def _function_of(definition: Origin) -> Function | None:
-    """What runs when the module's own function or class is called."""
-    if isinstance(definition, str):
-        return None
-    if isinstance(definition, ast.ClassDef):
-        methods = (each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
-        return next(methods, None)
-    return definition
+SETTING_OR_MAKING: dict[str, Callable[[Origins, ast.Call], None]] = {
+    **dict.fromkeys(SETTING_CALLS, Origins._set),
+    **dict.fromkeys(MAKING, Origins._make_class),
+}
 
 
 def _shortened(origin: str) -> str:

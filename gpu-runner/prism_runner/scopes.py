@@ -6,9 +6,8 @@ statement that surely does, and before that, or where a statement may not run, t
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from prism_runner.module_imports import is_own
 from prism_runner.trees import nodes_in
@@ -59,22 +58,26 @@ class CallSite(NamedTuple):
     guards: frozenset[str]
 
 
+def binding_scope(scope: Scope, name: str) -> Scope | None:
+    """The scope that binds a name as it is read in `scope`, of those around it."""
+    is_global = scope.elsewhere.get(name) == "global"
+    at: Scope | None = scope
+    while at is not None:
+        if name in at.bindings and (at.kind == "module" if is_global else at is scope or at.kind != "class"):
+            return at
+        at = at.parent
+    return None
+
+
 def mentioned_in(expression: ast.expr) -> frozenset[str]:
-    """Names and attributes that stand in an expression (`ctx.rank == 0` mentions ctx and rank), and `..` of a text."""
-    return mentioned_by(nodes_in(expression))
-
-
-def mentioned_by(nodes: Iterable[Any]) -> frozenset[str]:
-    """What nodes mention, by themselves."""
+    """Names and attributes that stand in an expression: `ctx.rank == 0` mentions ctx and rank."""
     found: set[str] = set()
-    for node in nodes:
+    for node in nodes_in(expression):
         kind = type(node)
         if kind is ast.Name:
             found.add(node.id)
         elif kind is ast.Attribute:
             found.add(node.attr)
-        elif kind is ast.Constant and isinstance(node.value, str) and ".." in node.value:
-            found.add("..")
     return frozenset(found)
 
 

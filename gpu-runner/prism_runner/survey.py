@@ -5,12 +5,24 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
+from prism_runner.carriers import FILLING, LOOKING_UP, SETTING
 from prism_runner.module_imports import import_origin
-from prism_runner.scopes import Binding, CallSite, Definition, Function, Place, Scope, Source, mentioned_in
+from prism_runner.scopes import (
+    Binding,
+    CallSite,
+    Definition,
+    Function,
+    Place,
+    Scope,
+    Source,
+    binding_scope,
+    mentioned_in,
+)
 from prism_runner.trees import CHILDREN
 
 BUILDING = {ast.BinOp, ast.JoinedStr, ast.Subscript}  # what may put a text together
 LEAVING = (ast.Return, ast.Continue, ast.Raise)
+FILLING_OR_SETTING = FILLING | SETTING
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -27,6 +39,7 @@ class Survey:
         self.names: list[ast.Name] = []
         self.attributes: list[ast.Attribute] = []  # outermost ones: `a.b.c` once
         self.calls: list[CallSite] = []
+        self.setting: list[ast.Call] = []  # of methods that give their object an attribute
         self.imports: list[tuple[ast.Import | ast.ImportFrom, str]] = []  # with where they lead
         self.patterns: list[ast.MatchClass] = []
         self.constants: list[ast.Constant] = []
@@ -37,9 +50,12 @@ class Survey:
         self.attribute_sources: dict[str, list[Source]] = defaultdict(list)  # whatever object has the attribute
         self.stars: list[str] = []
         self._nonlocals: list[tuple[Scope, str, Binding]] = []
+        self._filled: list[tuple[Scope, ast.expr, ast.expr | None]] = []
         self._body(tree.body, self.module, NOTHING, True)
         for scope, name, binding in self._nonlocals:
             _enclosing(scope, name).bindings[name].append(binding)
+        for scope, target, value in self._filled:
+            self._fill(scope, target, value)
 
     # Statements
 
@@ -59,8 +75,10 @@ class Survey:
         self._assign(node.target, node.value, scope, _end(node) if certain and node.value else None)
 
     def _augmented(self, node: ast.AugAssign, scope: Scope, guards: frozenset[str], certain: bool) -> None:
+        """`x += y` binds x to `x + y`."""
         self._expression(node.value, scope, guards)
-        self._assign(node.target, None, scope, _end(node) if certain else None)
+        combined = ast.BinOp(node.target, node.op, node.value)
+        self._assign(node.target, combined, scope, _end(node) if certain else None)
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope, guards: frozenset[str], _: bool) -> None:
         self._expression(node.iter, scope, guards)
@@ -224,6 +242,12 @@ class Survey:
     def _call(self, node: ast.Call, scope: Scope, guards: frozenset[str]) -> None:
         self.built.append(node)
         self.calls.append(CallSite(node, scope, guards))
+        method = node.func
+        if type(method) is ast.Attribute and method.attr in FILLING_OR_SETTING:
+            if method.attr in FILLING:
+                self._filled += ((scope, method.value, each) for each in given_to(node))
+            else:
+                self.setting.append(node)
         self._expression(node.func, scope, guards)
         self._expressions(node.args, scope, guards)
         for keyword in node.keywords:
@@ -276,16 +300,28 @@ class Survey:
             self._expression(target, scope, NOTHING)
             if isinstance(target, ast.Attribute):
                 self.attribute_sources[target.attr].append(value)
-            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                self._bind(scope, target.value.id, Binding(value, None), mutates=True)
+            elif isinstance(target, ast.Subscript):
+                self._filled.append((scope, target.value, value))
 
-    def _bind(self, scope: Scope, name: str, binding: Binding, mutates: bool = False) -> None:
+    def _fill(self, scope: Scope, target: ast.expr, value: ast.expr | None) -> None:
+        """What is put into a collection is one more thing that its name, or its attribute, may stand for."""
+        target = _collection_of(target)
+        if isinstance(target, ast.Attribute) and target.attr in self.attribute_sources:
+            self.attribute_sources[target.attr].append(value)
+        elif isinstance(target, ast.Name):
+            at = binding_scope(scope, target.id)
+            if at is not None:
+                at.bindings[target.id].append(Binding(value, None))
+                if at.kind == "class":
+                    self.attribute_sources[target.id].append(value)
+
+    def _bind(self, scope: Scope, name: str, binding: Binding) -> None:
         kind = scope.elsewhere.get(name)
         if kind == "nonlocal":
             self._nonlocals.append((scope, name, Binding(binding.source, None)))
         elif kind == "global":
             self.module.bindings[name].append(Binding(binding.source, None))
-        elif not mutates or name in scope.bindings:
+        else:
             scope.bindings[name].append(binding)
         if scope.kind == "class":
             self.attribute_sources[name].append(binding.source)
@@ -323,6 +359,11 @@ EXPRESSIONS: dict[type, Expression] = {
 }
 
 
+def given_to(node: ast.Call) -> list[ast.expr]:
+    """Every value that a call is given."""
+    return [*node.args, *(keyword.value for keyword in node.keywords)]
+
+
 def _unpacked(target: ast.Tuple | ast.List, value: ast.expr | None) -> Iterator[tuple[ast.expr, ast.expr | None]]:
     """Each part of a target with its part of the value, or with all of it where it can't be told apart."""
     if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
@@ -332,6 +373,17 @@ def _unpacked(target: ast.Tuple | ast.List, value: ast.expr | None) -> Iterator[
             return
     for part in target.elts:
         yield part, value
+
+
+def _collection_of(target: ast.expr) -> ast.expr:
+    """Of `x["a"]` and `x.get("a")` it is x that holds what is put in."""
+    while True:
+        if isinstance(target, ast.Subscript):
+            target = target.value
+        elif isinstance(target, ast.Call) and isinstance(target.func, ast.Attribute) and target.func.attr in LOOKING_UP:
+            target = target.func.value
+        else:
+            return target
 
 
 def _end(node: ast.stmt) -> Place:

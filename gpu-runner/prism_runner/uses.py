@@ -11,16 +11,14 @@ from operator import itemgetter
 from typing import TypedDict
 
 from prism_runner.folding import Folding
+from prism_runner.ingredients import Ingredients
 from prism_runner.origins import ATTRIBUTE_CALLS, UNKNOWN, Origins
-from prism_runner.scopes import Scope, mentioned_by
 from prism_runner.survey import Survey
-from prism_runner.trees import nodes_in
 
 PLACES = 5  # of one name
 MOST_USES = 20_000  # different names, or calls, of a module
 MOST_GUARDS = 100  # of a call of a function of the module
 EXCERPT_BYTES = 4096
-NOTHING: frozenset[str] = frozenset()
 
 Located = ast.stmt | ast.expr | ast.pattern
 
@@ -45,7 +43,7 @@ class Argument(TypedDict):
     """What an argument of a call is made of."""
 
     text: str | None  # the text that it surely is
-    mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; `..` where a text has that
+    mentions: list[str]  # names and attributes that it is surely made of: `artifacts_dir`; marks (ingredients.py)
 
 
 class Given(TypedDict):
@@ -91,7 +89,7 @@ class Reading:
         self.is_ascii = source.isascii()
         unified = source.replace("\r\n", "\n").replace("\r", "\n")  # the three ends of line that Python knows
         self.lines = unified.encode("utf-8", "surrogatepass").split(b"\n")
-        self._made: dict[ast.expr, frozenset[str]] = {}
+        self.ingredients = Ingredients(source, survey, folding, origins)
         self._places: dict[tuple[str, str, bool], list[Use]] = defaultdict(list)
         self._called = {call.node.func for call in survey.calls}
 
@@ -235,30 +233,7 @@ class Reading:
     def _argument(self, node: ast.expr) -> Argument:
         number = node.value if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) else None
         text = self.folding.text(node) if number is None else str(number)
-        return {"text": text, "mentions": sorted(self._made_of(node))[:100]}
-
-    def _made_of(self, node: ast.expr) -> frozenset[str]:
-        """What an expression mentions, and what all values of the names in it are made of."""
-        if isinstance(node, ast.Constant):
-            return mentioned_by([node])
-        made = self._made.get(node)
-        if made is None:
-            self._made[node] = NOTHING  # for a value that depends on itself
-            nodes = nodes_in(node)
-            bound = [self._bound_to(each) for each in nodes if isinstance(each, ast.Name)]
-            made = self._made[node] = mentioned_by(nodes).union(*bound)
-        return made
-
-    def _bound_to(self, name: ast.Name) -> frozenset[str]:
-        at: Scope | None = self.survey.scope_of.get(name)
-        while at is not None and name.id not in at.bindings:
-            at = at.parent
-        if at is None:
-            return NOTHING
-        handed = self.origins.handed.get((at, name.id), {})
-        sources = [*handed, *(each.source for each in at.bindings[name.id] if each.source is not None or not handed)]
-        made = [self._made_of(source) if isinstance(source, ast.expr) else NOTHING for source in sources]
-        return frozenset.intersection(*made)
+        return {"text": text, "mentions": sorted(self.ingredients.marked(node))[:100]}
 
     def _site(self, node: Located) -> Site:
         line, column = node.lineno, node.col_offset

@@ -52,6 +52,35 @@ FOLLOWED = {
     "getattr": "import torch\ngetattr(torch, 'h' + 'ub')",
     "getattr's default": "import torch\ngetattr(1, 'x', torch).hub",
     "star import": "from torch import *\nhub",
+    "list that is appended to": "import torch\nxs = []\ndef f(): xs.append(torch)\nxs[0].hub",
+    "list that is extended": "import torch\nxs = []\nxs.extend([torch])\nxs[0].hub",
+    "list that is added to": "import torch\nxs = []\nxs += [torch]\n(xs + [1])[0].hub",
+    "set": "import torch\nxs = set()\nxs.add(torch)\nxs.pop().hub",
+    "queue": "import torch, collections\nxs = collections.deque()\nxs.appendleft(torch)\nxs.pop().hub",
+    "dictionary that is updated": "import torch\nd = {}\nd.update(k=torch)\nd['k'].hub",
+    "dictionary of keywords": "import torch\ndict(k=torch)['k'].hub",
+    "dictionaries that are merged": "import torch\nd = {}\nd |= {'k': torch}\nd['k'].hub",
+    "entry of an entry": "import torch\nd = {}\nd.setdefault(1, {})[2] = torch\nd[1][2].hub",
+    "list of a class": "import torch\nclass A:\n  xs = []\n  xs.append(torch)\nA.xs[0].hub",
+    "entry of an attribute": "import torch\nclass A:\n  def f(self):\n    self.d = {}\n    self.d[1] = torch\nx.d.hub",
+    "attribute that is set": "import torch\nsetattr(x, 't' + 's', torch)\ny.ts.hub",
+    "attribute that is set by a method": "import torch\nobject.__setattr__(x, 't', torch)\ny.t.hub",
+    "field": "import torch\n@dataclass\nclass A:\n  n: int\n  t: object\nA(1, torch).t.hub",
+    "field by name": "import torch\n@dataclass\nclass A:\n  t: object\nA(t=torch).t.hub",
+    "field that is replaced": "import torch, dataclasses\nclass A:\n  t = 1\ndataclasses.replace(A(), t=torch).t.hub",
+    "property": "import torch\nclass A:\n  @property\n  def t(self): return torch\nA().t.hub",
+    "constructor of a base": "import torch\nclass A:\n  def __init__(self, t): t.hub\nclass B(A): pass\nB(torch)",
+    "further arguments": "import torch\ndef f(n, *rest): rest[0].hub\nf(1, torch)",
+    "further keywords": "import torch\ndef f(**rest): rest['t'].hub\nf(t=torch)",
+    "arguments that are spread": "import torch\ndef f(n, t): t.hub\nxs = [1, torch]\nf(*xs)",
+    "keywords that are spread": "import torch\ndef f(n, t): t.hub\nf(1, **{'t': torch})",
+    "caller": "import torch\ndef call(f, *args): return f(*args)\ndef g(t): t.hub\ncall(g, torch)",
+    "nullcontext": "import torch\nfrom contextlib import nullcontext\nwith nullcontext(torch) as t: t.hub",
+    "partial of its own": "import torch, functools\ndef f(n, t): t.hub\nfunctools.partial(f, 1, torch)()",
+    "map": "import torch\nmap(lambda t: t.hub, [torch])",
+    "result of map": "import torch\n[*map(lambda n: torch, [1])][0].hub",
+    "reduce": "import torch, functools\nfunctools.reduce(lambda a, b: b.hub, [1, torch])",
+    "key": "import torch\nsorted([torch], key=lambda t: t.hub)",
     "backwards": "def f(): return c.hub\nc = lambda: b\nc = b = a\nimport torch\na = torch\n",
 }
 
@@ -59,6 +88,99 @@ FOLLOWED = {
 @pytest.mark.parametrize("source", FOLLOWED.values(), ids=FOLLOWED)
 def test_a_name_is_followed_through(source: str) -> None:
     assert "torch.hub" in names(source)
+
+
+def saved_to(source: str) -> set[str]:
+    """What the path of the source's one call of `torch.save` is made of."""
+    (call,) = [each for each in facts(f"import torch\n{source}")["calls"] if each["name"] == "torch.save"]
+    return set(call["arguments"][1]["mentions"])
+
+
+HOLDER = "class A:\n  def __init__(self, ctx): self.path = ctx.artifacts_dir\n"
+IN_ARTIFACTS = {
+    "attribute": HOLDER + "torch.save(m, A(ctx).path + '/x')",
+    "attribute made of another": HOLDER + "  def f(self): self.best = f'{self.path}/x'\ntorch.save(m, a.best)",
+    "attribute that is added to": HOLDER + "  def f(self): self.path += '/x'\ntorch.save(m, a.path)",
+    "attribute that is None first": "class A: path = None\nA.path = ctx.artifacts_dir\ntorch.save(m, A.path)",
+    "parameter that is kept": "class A:\n  def __init__(self, p): self.p = p\nA(ctx.artifacts_dir)\ntorch.save(m, a.p)",
+    "attribute that is set": "setattr(a, 'p', ctx.artifacts_dir)\ntorch.save(m, a.p)",
+    "field": "@dataclass\nclass A:\n  n: int\n  p: str\nA(n=1, p=ctx.artifacts_dir)\ntorch.save(m, a.p)",
+    "entry of an attribute": "a.d = {}\na.d['x'] = ctx.artifacts_dir + '/x'\ntorch.save(m, a.d['x'])",
+    "entry": "d = dict()\nd['x'] = ctx.artifacts_dir + '/x'\ntorch.save(m, d['x'])",
+    "element": "xs = []\nxs.append(ctx.artifacts_dir)\ntorch.save(m, xs[0])",
+    "added text": "p = ctx.artifacts_dir\np += '/x'\ntorch.save(m, p)",
+    "added text with unknown parts": "def f(n):\n  p = ctx.artifacts_dir\n  p += '/' + n\n  torch.save(m, p)",
+    "added text that is filled in": "p = ctx.artifacts_dir\np += '/{}'.format(n)\np += '%s.pt' % n\ntorch.save(m, p)",
+    "added number": "p = ctx.artifacts_dir\np += str(n)\ntorch.save(m, p)",
+    "added name of a text": "p = ctx.artifacts_dir\nx = '/x'\np += x\ntorch.save(m, p)",
+    "joined name": "p = Path(ctx.artifacts_dir)\np /= name\ntorch.save(m, p)",
+    "bound again": "p = ctx.artifacts_dir\np = p + '/x'\np = f'{p}.pt'\ntorch.save(m, p)",
+    "parameter with a default": "def f(p=None): torch.save(m, p)\nf(ctx.artifacts_dir)",
+    "name with an einsum in it": "x = torch.einsum('...i->...', y)\ntorch.save(m, f'{ctx.artifacts_dir}/{x}')",
+}
+
+
+@pytest.mark.parametrize("source", IN_ARTIFACTS.values(), ids=IN_ARTIFACTS)
+def test_a_path_in_the_artifacts_is_known_through(source: str) -> None:
+    made = saved_to(source)
+    assert "artifacts_dir" in made
+    assert ".." not in made
+
+
+ELSEWHERE = {
+    "attribute with another value": HOLDER + "A.path = '/tmp'\ntorch.save(m, a.path)",
+    "attribute of a loop": HOLDER + "for a.path in ['/tmp']: torch.save(m, a.path)",
+    "attribute of a method": HOLDER + "class B:\n  @property\n  def path(self): return '/tmp'\ntorch.save(m, a.path)",
+    "attribute that is set": HOLDER + "setattr(a, 'path', '/tmp')\ntorch.save(m, a.path)",
+    "attribute that is set by any name": HOLDER + "object.__setattr__(a, n, '/tmp')\ntorch.save(m, a.path)",
+    "attribute that is replaced": "class A: p: str\nA(ctx.artifacts_dir)\na._replace(p='/tmp')\ntorch.save(m, a.p)",
+    "attribute of anything": HOLDER + "  def __getattr__(self, n): return '/tmp'\ntorch.save(m, a.path)",
+    "attribute of a metaclass": HOLDER + "class M(type): 1\ntorch.save(m, M('B', (), {'path': '/tmp'}).path)",
+    "attribute that a value sets": HOLDER + "f = super().__setattr__\nf('path', '/tmp')\ntorch.save(m, a.path)",
+    "attribute that an alias sets": HOLDER + "f = object.__setattr__\nf(a, 'path', '/tmp')\ntorch.save(m, a.path)",
+    "attribute that is got to be set": HOLDER + "getattr(a, '__set' 'attr__')('path', '/')\ntorch.save(m, a.path)",
+    "attribute of a state": HOLDER + "a.__setstate__({'path': '/tmp'})\ntorch.save(m, a.path)",
+    "attribute of another module": "import x\n" + HOLDER + "torch.save(m, x.path)",
+    "attribute of a tuple": HOLDER + "from collections import namedtuple as n\ntorch.save(m, n('N', 'path')('/').path)",
+    "attribute of a class": HOLDER + "torch.save(m, type('B', (), {'path': '/tmp'}).path)",
+    "attribute that climbs": "a.path = ctx.artifacts_dir + '/..'\ntorch.save(m, a.path)",
+    "climbing name": "a.name = '../x'\ntorch.save(m, f'{ctx.artifacts_dir}/{a.name}')",
+    "climbing name in pieces": "torch.save(m, f'{ctx.artifacts_dir}/' + ('.' + '.'))",
+    "field of a derived class": "class A: p: str\nclass B(A): 1\nA(ctx.artifacts_dir)\nB('/tmp')\ntorch.save(m, b.p)",
+    "field with a default": "class A: p: str = '/tmp'\nA(ctx.artifacts_dir)\ntorch.save(m, a.p)",
+    "added text that climbs": "p = ctx.artifacts_dir\np += '/../x'\ntorch.save(m, p)",
+    "added list": "p = [ctx.artifacts_dir]\nx = ['/tmp']\np += x\ntorch.save(m, p[1])",
+    "appended text": "p = [ctx.artifacts_dir]\np.append('/tmp')\ntorch.save(m, p[1])",
+    "added to another": "p = '/tmp'\np += ctx.artifacts_dir\ntorch.save(m, p)",
+    "cut away": "p = ctx.artifacts_dir\np *= 0\np += '/tmp'\ntorch.save(m, p)",
+    "cut away by a format": "p = ctx.artifacts_dir\np = f'{p:.0}/tmp'\ntorch.save(m, p)",
+    "joined absolute path": "p = Path(ctx.artifacts_dir)\nx = '/x'\np /= x\ntorch.save(m, p)",
+    "behind an absolute path": "torch.save(m, '/tmp/' + ctx.artifacts_dir)",
+    "one of two": "torch.save(m, ctx.artifacts_dir if x else '/tmp')",
+    "the other of two": "torch.save(m, ctx.artifacts_dir and '/tmp')",
+    "climbing one of two": "p = ctx.artifacts_dir\nif x: p = f'{ctx.artifacts_dir}/../x'\ntorch.save(m, p)",
+    "name of its own": "artifacts_dir = '/tmp'\ntorch.save(m, artifacts_dir)",
+    "attribute of its own": "class C: artifacts_dir = '/tmp'\ntorch.save(m, C.artifacts_dir)",
+    "argument of map": "def f(p): torch.save(m, p)\nf(ctx.artifacts_dir)\nmap(f, ['/tmp'])",
+    "name of a class body": "class A:\n  p = ctx.artifacts_dir\n  def f(self): torch.save(m, p)\np = '/tmp'",
+}
+
+
+@pytest.mark.parametrize("source", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_path_that_may_lead_elsewhere_is_no_path_in_the_artifacts(source: str) -> None:
+    made = saved_to(source)
+    assert "artifacts_dir" not in made or ".." in made
+
+
+def test_a_path_says_through_which_attributes_it_comes_and_a_module_which_ones_it_gives() -> None:
+    source = HOLDER + "  def f(self): torch.save(m, f'{self.path}/x')\n"
+    assert "." not in saved_to(source)
+    assert ".path" in saved_to(source)
+    assert {".", ".p"} <= saved_to("class A: p: str\nA(ctx.artifacts_dir)\ntorch.save(m, a.p)")
+    given = "class A:\n  n: int\n  def f(self): self.a = self.b\nx.c += 1\nsetattr(x, 'd', 1)\n"
+    assert facts(given)["attributes"] == ["a", "c", "d", "f", "n"]
+    for anything in ("object.__setattr__(x, y, 1)", "class A:\n  def __getattr__(self, n): pass", "type('A', (), x)"):
+        assert "*" in facts(anything)["attributes"]
 
 
 NOT_BUILTIN = {

@@ -26,6 +26,7 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           uses: [],
           calls: [],
           exports: {},
+          attributes: [],
           functions: [],
           literals: [],
           shingles: [],

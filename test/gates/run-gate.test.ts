@@ -105,7 +105,7 @@ describe('the gates of stored bundles', () => {
     const { asked, inspector } = counting();
     const run = storedBundleGates(read, inspector);
     const first = await run('static', submission, active);
-    expect(first).to.deep.equal({ kind: 'passed', gateVersion: 'static/1', evidence: null });
+    expect(first).to.deep.equal({ kind: 'passed', gateVersion: 'static/2', evidence: null });
     expect(await run('static', submission, { ...active, version: 2 })).to.equal(first);
     expect(asked).to.have.length(1);
     await run('static', submission, policyOf({ staticRules: { importRoots: ['torch'] } }));

@@ -1,0 +1,2 @@
+def move(saver):
+    saver.folder = "/tmp"

@@ -1,0 +1,5 @@
+from training import Saver
+
+
+def build_model(ctx):
+    Saver("/tmp").save({})

@@ -1,0 +1,3 @@
+class Giving:
+    def __getattr__(self, name):
+        return "/tmp/x.pt"
