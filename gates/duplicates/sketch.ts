@@ -19,7 +19,7 @@ const leastOfDefinition = 24;
 export function sketchKeys(
   contract: ResolvedContract,
   work: Work,
-  definitions: readonly (readonly number[])[],
+  definitions: readonly ArrayLike<number>[],
   examples: ReadonlySet<number>,
 ): readonly string[] {
   const { architecture, training } = contract;

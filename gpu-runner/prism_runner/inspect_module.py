@@ -61,14 +61,13 @@ class ModuleFacts(TypedDict):
     exports: dict[str, list[str]]  # names of the module that lead elsewhere, and where
     functions: list[FunctionFacts]
     literals: list[LiteralFacts]
-    shingles: list[str]
     definitions: list[DefinitionFacts]  # the module's other statements first
     prose: list[Span]  # comments and strings that stand for themselves
 
 
 def to_json(facts: ModuleFacts) -> bytes:
-    """A module's entry as the answer has it: the shingles one behind the other in one text, which is cheap to check."""
-    return encode({**facts, "shingles": "".join(facts["shingles"])}).encode()
+    """A module's entry as the answer has it."""
+    return encode(facts).encode()
 
 
 class UnreadableSource(Exception):
@@ -94,7 +93,6 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "exports": {},
         "functions": [],
         "literals": [],
-        "shingles": [],
         "definitions": [],
         "prose": [],
     }
@@ -128,7 +126,7 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     reading = Reading(text, survey, folding, origins)
     remove_docstrings(tree, survey)
     canonical = canonical_source(tree)
-    listed, definitions = shingles(tree, survey, origins)
+    definitions = shingles(tree, survey, origins)
     return {
         "path": path,
         "error": None,
@@ -142,7 +140,6 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "exports": origins.exports(),
         "functions": reading.functions(),
         "literals": large_literals(survey),
-        "shingles": listed,
         "definitions": definitions,
         "prose": prose_spans(survey.bare, source),
     }

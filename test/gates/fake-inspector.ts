@@ -28,7 +28,6 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           exports: {},
           functions: [],
           literals: [],
-          shingles: [],
           definitions: [],
           ...facts,
           symbols: symbols.map((symbol) =>
