@@ -17,6 +17,8 @@ import { digestSchema } from '../domain/values.ts';
 export type InspectorQuestion =
   | { readonly files: readonly { readonly path: string; readonly source: string }[] }
   | { readonly bundle: string };
+/** An answer is no longer than this. */
+export const answerLineBytes = 32 * 2 ** 20;
 export type InspectorAnswer = { readonly modules: readonly ModuleFacts[] } | { readonly xzBytes: number };
 
 const place = z.int().nonnegative();

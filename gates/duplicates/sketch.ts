@@ -26,9 +26,9 @@ export function sketchKeys(
   const own = (set: ShingleSet) => without(set, examples);
   return [
     ...new Set([
-      key('whole', architecture.fingerprint, training.fingerprint),
-      key('architecture', architecture.fingerprint),
-      key('training', training.fingerprint),
+      key(`whole ${architecture.fingerprint} ${training.fingerprint}`),
+      key(`architecture ${architecture.fingerprint}`),
+      key(`training ${training.fingerprint}`),
       ...bandKeys(own(work.architecture)),
       ...bandKeys(own(work.training)),
       ...definitionKeys(definitions.map((values) => own(shingleSet(values)))),
@@ -37,19 +37,19 @@ export function sketchKeys(
 }
 
 function definitionKeys(sets: readonly ShingleSet[]): readonly string[] {
-  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => key('definition', ...set));
+  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => key(`definition ${set.join(' ')}`));
 }
 
 function bandKeys(set: ShingleSet): readonly string[] {
   if (set.length < leastValues) return [];
   const smallest = minHash(set);
   return Array.from({ length: bands }, (_, band) =>
-    key('band', band, ...smallest.slice(band * rows, (band + 1) * rows)),
+    key(`band ${band} ${smallest.subarray(band * rows, (band + 1) * rows).join(' ')}`),
   );
 }
 
-function key(...parts: readonly (string | number)[]): string {
-  return hash('sha256', parts.join(' ')).slice(0, 12);
+function key(of: string): string {
+  return hash('sha256', of).slice(0, 12);
 }
 
 /** The smallest value that each of `bands · rows` hash functions gives to a member of the set. */
