@@ -51,13 +51,18 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
     `UPDATE ${name(works)} SET sketch_version = ?, shingles = ?, keys = ? WHERE received_position = ?`,
   );
   const remove = db.prepare(`DELETE FROM ${name(works)} WHERE received_position = ?`);
-  const insertKey = db.prepare(`INSERT OR IGNORE INTO ${name(keys)} (key, received_position) VALUES (?, ?)`);
-  const removeKey = db.prepare(`DELETE FROM ${name(keys)} WHERE key = ? AND received_position = ?`);
+  // A statement run for each of a sketch's keys takes longer than one that reads them from a text.
+  const insertKeys = db.prepare(
+    `INSERT OR IGNORE INTO ${name(keys)} (key, received_position) SELECT value, ? FROM json_each(?)`,
+  );
+  const removeKeys = db.prepare(
+    `DELETE FROM ${name(keys)} WHERE received_position = ? AND key IN (SELECT value FROM json_each(?))`,
+  );
 
   function takeOut(id: string): number | null {
     const row = sketched.get(id);
     if (row === undefined) return null;
-    for (const key of parsedKeys(row.keys)) removeKey.run(key, row.position);
+    removeKeys.run(row.position, jsonKeys(row.keys));
     return row.position;
   }
 
@@ -65,7 +70,7 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
     const position = takeOut(id);
     if (position === null) return;
     sketch.run(sketchVersion, shingles.sha256, listed.join(' '), position);
-    for (const key of parsedKeys(listed.join(' '))) insertKey.run(key, position);
+    insertKeys.run(position, jsonKeys(listed.join(' ')));
   }
 
   return (projected) => {
@@ -99,6 +104,10 @@ function parsedKeys(listed: string | null): readonly number[] {
   return listed === null || listed === '' ? [] : listed.split(' ').map((key) => Number.parseInt(key, 16));
 }
 
+function jsonKeys(listed: string | null): string {
+  return JSON.stringify(parsedKeys(listed));
+}
+
 export const sourceIndexProjection: Projection = {
   name: works,
   schema: 2,
@@ -122,6 +131,12 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
       at: db.prepare<[number], IndexedWork>(
         `SELECT ${columns} FROM ${name(works)} WHERE received_position = ? AND ${isWhole}`,
       ),
+      shared: db
+        .prepare<[string, number], number>(
+          `SELECT value FROM json_each(?)
+           WHERE EXISTS (SELECT 1 FROM ${name(keys)} WHERE key = value AND received_position <> ?)`,
+        )
+        .pluck(),
       withKey: db
         .prepare<[number], number>(
           `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ${worksOfKey}`,
@@ -137,13 +152,17 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
   });
   return {
     lookUp: (submissionId, limit) =>
-      read(({ own, at, withKey, behaving }, asOfPosition): LookUp => {
+      read(({ own, at, shared, withKey, behaving }, asOfPosition): LookUp => {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
-        const asked = parsedKeys(listed);
-        const ranked = rank(asked, (key) => withKey.all(key), asking.receivedPosition);
         const { behaviour, receivedPosition } = asking;
+        const asked = parsedKeys(listed);
+        const ranked = rank(
+          shared.all(JSON.stringify(asked), receivedPosition),
+          (key) => withKey.all(key),
+          receivedPosition,
+        );
         const alike = behaviour === null ? [] : behaving.all(behaviour, receivedPosition);
         const positions = new Set([...ranked.slice(0, limit), ...alike]);
         const others = [...positions].flatMap((position) => at.get(position) ?? []);
@@ -153,9 +172,9 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
 }
 
 /** Positions of works that share a key; each key counts the more the fewer works have it. */
-function rank(asked: readonly number[], withKey: (key: number) => readonly number[], own: number): readonly number[] {
+function rank(shared: readonly number[], withKey: (key: number) => readonly number[], own: number): readonly number[] {
   const weights = new Map<number, number>();
-  for (const key of asked) {
+  for (const key of shared) {
     const sharing = withKey(key);
     for (const position of sharing) weights.set(position, (weights.get(position) ?? 0) + 1 / sharing.length);
   }
