@@ -19,6 +19,7 @@ from prism_runner.origins import Origins, TooTangled
 from prism_runner.prose_spans import Span, is_text, prose_spans
 from prism_runner.shingles import DefinitionFacts, shingles
 from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
 from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
 
 encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -213,7 +214,7 @@ def names_in_block(block: ast.stmt) -> list[str]:
 
 def stored_names(node: ast.AST) -> list[str]:
     """Names that an assignment target or an expression stores to."""
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [each.id for each in nodes_in(node) if type(each) is ast.Name and isinstance(each.ctx, ast.Store)]
 
 
 def value_kind(value: ast.expr, symbols: dict[str, Symbol]) -> Callable3:

@@ -10,6 +10,7 @@ only adds.
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from prism_runner.module_imports import is_own
@@ -20,6 +21,7 @@ RUN = 9  # words
 WORD_BYTES = 8  # of a word's hash
 RUN_BYTES = RUN * WORD_BYTES
 LEAST_NODES = 6  # of a statement that is hashed as a whole
+LONGEST_RECURRING = 64  # characters of a word that is remembered for the next module
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
@@ -78,6 +80,18 @@ def _hash(written: bytes, after: hashlib.blake2b | None = None) -> bytes:
 
 EMPTY = hashlib.blake2b(digest_size=WORD_BYTES)
 TREE = hashlib.blake2b(b"tree", digest_size=WORD_BYTES)
+
+
+def _coded(word: str) -> bytes:
+    return _recurring(word) if len(word) <= LONGEST_RECURRING else _named(word)
+
+
+def _named(word: str) -> bytes:
+    return _hash(f"={word}".encode("utf-8", "surrogatepass"))
+
+
+_recurring = lru_cache(maxsize=4096)(_named)  # names of libraries are in every module
+
 OWN, TEXT, BYTES = _hash(b"=own"), _hash(b"=text"), _hash(b"=bytes")
 
 
@@ -103,7 +117,6 @@ class _Writer:
 
     def __init__(self, survey: Survey, origins: Origins) -> None:
         self.origin_of = origins.of
-        self.codes: dict[str, bytes] = {}
         self.leading: dict[frozenset[Origin], bytes | None] = {}
         self.foreign: set[ast.keyword] = set()  # arguments of what leads out of the module
         self.bound = {name for scope in survey.scopes for name in scope.bindings}
@@ -137,15 +150,9 @@ class _Writer:
         if is_statement and len(words) - start >= LEAST_NODES:
             statements[_hash(b"".join(words[start:]), TREE)] = None
 
-    def _coded(self, word: str) -> bytes:
-        coded = self.codes.get(word)
-        if coded is None:
-            coded = self.codes[word] = _hash(f"={word}".encode("utf-8", "surrogatepass"))
-        return coded
-
     def _word(self, kind: type, value: object, node: ast.AST) -> bytes:
         if value.__class__ is not str:
-            return BYTES if isinstance(value, bytes) else self._coded(repr(value))
+            return BYTES if isinstance(value, bytes) else _coded(repr(value))
         if kind is ast.Constant:
             return TEXT
         if kind is ast.Name:
@@ -156,7 +163,7 @@ class _Writer:
             own = node not in self.foreign and (value in self.parameters or value in self.attributes)
         else:
             own = True
-        return OWN if own else self._coded(str(value))
+        return OWN if own else _coded(str(value))
 
     def _mark_foreign(self, node: ast.Call) -> None:
         leading = self._leading(node.func)
@@ -169,6 +176,6 @@ class _Writer:
         if found not in self.leading:
             known = [each for each in found if isinstance(each, str) and each != UNKNOWN]
             own = any(map(is_own, known))
-            word = (OWN if own else self._coded(known[0])) if len(known) == 1 else None
+            word = (OWN if own else _coded(known[0])) if len(known) == 1 else None
             self.leading[found] = word
         return self.leading[found]
