@@ -3,7 +3,7 @@ import { type ResolvedContract, sketchKeysLimit } from '../../domain/submission/
 import { type ShingleSet, shingleSet, type Work, without } from './shingle-set.ts';
 
 /** Changes whenever the same source may get other keys or sets; works sketched by different versions are compared by exact digests alone. */
-export const sketchVersion = 'sketch/2';
+export const sketchVersion = 'sketch/3';
 
 /**
  * A work is found by any of its keys: digests of its canonical source, so that an equal one is always found; bands of MinHash values of each role
@@ -26,9 +26,9 @@ export function sketchKeys(
   const own = (set: ShingleSet) => without(set, examples);
   return [
     ...new Set([
-      key(`whole ${architecture.fingerprint} ${training.fingerprint}`),
-      key(`architecture ${architecture.fingerprint}`),
-      key(`training ${training.fingerprint}`),
+      exactKey(`whole ${architecture.fingerprint} ${training.fingerprint}`),
+      exactKey(`architecture ${architecture.fingerprint}`),
+      exactKey(`training ${training.fingerprint}`),
       ...bandKeys(own(work.architecture)),
       ...bandKeys(own(work.training)),
       ...definitionKeys(definitions.map((values) => own(shingleSet(values)))),
@@ -37,19 +37,27 @@ export function sketchKeys(
 }
 
 function definitionKeys(sets: readonly ShingleSet[]): readonly string[] {
-  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => key(`definition ${set.join(' ')}`));
+  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => keyOf(bands, set));
 }
 
 function bandKeys(set: ShingleSet): readonly string[] {
   if (set.length < leastValues) return [];
   const smallest = minHash(set);
-  return Array.from({ length: bands }, (_, band) =>
-    key(`band ${band} ${smallest.subarray(band * rows, (band + 1) * rows).join(' ')}`),
-  );
+  return Array.from({ length: bands }, (_, band) => keyOf(band, smallest.subarray(band * rows, (band + 1) * rows)));
 }
 
-function key(of: string): string {
+function exactKey(of: string): string {
   return hash('sha256', of).slice(0, 12);
+}
+
+/** Of some values in their order: the number of a band, or of what comes behind the bands. Who finds another work by it compares the sets. */
+function keyOf(kind: number, values: Uint32Array | ShingleSet): string {
+  let [left, right] = [mixed(kind), mixed(~kind)];
+  for (const value of values) {
+    left = mixed(left ^ value);
+    right = mixed((right ^ (value / 2 ** 32)) + left);
+  }
+  return ((left & 0xffff) * 2 ** 32 + right).toString(16).padStart(12, '0');
 }
 
 /** The smallest value that each of `bands · rows` hash functions gives to a member of the set. */
