@@ -42,7 +42,10 @@ const functionSchema = z.strictObject({
 }) satisfies z.ZodType<FunctionFacts>;
 
 // Hundreds of hashes a module, one behind the other: a schema for each of them would take longer than all that is done with them.
-const shinglesSchema = z.string().regex(/^(?:[0-9a-f]{16})*$/);
+const shinglesSchema = z
+  .string()
+  .regex(/^[0-9a-f]*$/)
+  .refine(({ length }) => length % 16 === 0);
 
 const moduleSchema = z.strictObject({
   path: z.string(),

@@ -62,7 +62,7 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
   function takeOut(id: string): number | null {
     const row = sketched.get(id);
     if (row === undefined) return null;
-    removeKeys.run(row.position, jsonKeys(row.keys));
+    if (row.keys !== null) removeKeys.run(row.position, jsonKeys(row.keys));
     return row.position;
   }
 

@@ -11,9 +11,13 @@ const shingleBytes = 8;
 
 /** The values of shingles of 16 hexadecimal digits each, one behind the other. */
 export function shingleValues(digits: string): Float64Array {
-  const bytes = Buffer.from(digits, 'hex');
-  const values = new Float64Array(bytes.length / shingleBytes);
-  for (let at = 0; at < values.length; at += 1) values[at] = bytes.readUIntBE(at * shingleBytes, valueBytes);
+  return valuesIn(Buffer.from(digits, 'hex'), shingleBytes);
+}
+
+/** The leading 48 bits of every so many bytes. */
+function valuesIn(bytes: Buffer, step: number): Float64Array {
+  const values = new Float64Array(bytes.length / step);
+  for (let at = 0; at < values.length; at += 1) values[at] = bytes.readUIntBE(at * step, valueBytes);
   return values;
 }
 
@@ -97,7 +101,6 @@ export function decodeWork(bytes: Buffer): Work {
   const training = bytes.readUInt32BE(4);
   if (bytes.length !== 8 + valueBytes * (architecture + training))
     throw new RangeError('these are no sets of shingles');
-  const read = (from: number, count: number) =>
-    Float64Array.from({ length: count }, (_, index) => bytes.readUIntBE(8 + valueBytes * (from + index), valueBytes));
-  return { architecture: read(0, architecture), training: read(architecture, training) };
+  const values = valuesIn(bytes.subarray(8), valueBytes);
+  return { architecture: values.subarray(0, architecture), training: values.subarray(architecture) };
 }
