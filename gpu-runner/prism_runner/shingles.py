@@ -132,9 +132,6 @@ class _Writer:
             if leading is not None:  # out of the module: it stands as where it leads
                 words.append(leading)
                 return
-            if kind is ast.Name:
-                words += (KINDS[kind][0], OWN if node.id in self.bound else _coded(node.id))
-                return
         elif kind is ast.Call and node.keywords:
             self._mark_foreign(node)
         start = len(words)
@@ -158,7 +155,9 @@ class _Writer:
             return BYTES if isinstance(value, bytes) else _coded(repr(value))
         if kind is ast.Constant:
             return TEXT
-        if kind is ast.Attribute:
+        if kind is ast.Name:
+            own = value in self.bound
+        elif kind is ast.Attribute:
             own = value in self.attributes
         elif kind is ast.keyword:  # of functions, and of dataclasses
             own = node not in self.foreign and (value in self.parameters or value in self.attributes)
