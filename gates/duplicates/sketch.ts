@@ -31,13 +31,17 @@ export function sketchKeys(
       exactKey(`training ${training.fingerprint}`),
       ...bandKeys(own(work.architecture)),
       ...bandKeys(own(work.training)),
-      ...definitionKeys(definitions.map((values) => own(shingleSet(values)))),
+      ...definitionKeys(definitions.filter(isLarge).map((values) => own(shingleSet(values)))),
     ]),
   ].slice(0, sketchKeysLimit);
 }
 
 function definitionKeys(sets: readonly ShingleSet[]): readonly string[] {
-  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => keyOf(bands, set));
+  return sets.filter(isLarge).map((set) => keyOf(bands, set));
+}
+
+function isLarge({ length }: ArrayLike<number>): boolean {
+  return length >= leastOfDefinition;
 }
 
 function bandKeys(set: ShingleSet): readonly string[] {

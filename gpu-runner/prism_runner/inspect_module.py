@@ -214,6 +214,8 @@ def names_in_block(block: ast.stmt) -> list[str]:
 
 def stored_names(node: ast.AST) -> list[str]:
     """Names that an assignment target or an expression stores to."""
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
     return [each.id for each in nodes_in(node) if type(each) is ast.Name and isinstance(each.ctx, ast.Store)]
 
 
