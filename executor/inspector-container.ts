@@ -11,6 +11,7 @@ import { type Inspector, InspectorUnavailableError } from '../domain/ports/inspe
 import type { ContainerEngine, Conversation } from './container-engine.ts';
 import { inspectorCommand, inspectorOptions } from './container-options.ts';
 import {
+  answerLineBytes,
   asksInTurn,
   type InspectorAnswer,
   type InspectorQuestion,
@@ -32,7 +33,6 @@ export type InspectorOptions = {
 };
 
 const defaultAnswerLimitMs = 20_000;
-const answerLineBytes = 32 * 2 ** 20;
 const mostTries = 2;
 
 /** A running container and the one question it may have before it. */

@@ -4,16 +4,17 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { BundleMeter } from '../domain/ports/bundle-meter.ts';
 import { type Inspector, InspectorUnavailableError } from '../domain/ports/inspector.ts';
 import {
+  answerLineBytes,
   asksInTurn,
   type InspectorAnswer,
   type InspectorQuestion,
   inspectorLine,
   parseInspectorAnswer,
 } from './inspector-answer.ts';
+import { lineSplitter } from './output-tap.ts';
 
 export type InspectorProcessOptions = {
   /** A CPython of the evaluator image's version, or what it is found as. */
@@ -26,7 +27,8 @@ export function inspectorProcess(
   options: InspectorProcessOptions,
 ): Inspector & BundleMeter & { close(): Promise<void> } {
   let child: ChildProcessWithoutNullStreams | null = null;
-  let lines: AsyncIterator<string> | null = null;
+  /** Of the question under way; null stands for a process that is gone. */
+  let settle: (line: string | null) => void = () => {};
   let lastWords = '';
   let questions = 0;
 
@@ -42,7 +44,14 @@ export function inspectorProcess(
     });
     // A process that is gone shows by its answer's absence.
     started.stdin.on('error', () => {});
-    lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
+    started.stdout.on(
+      'data',
+      lineSplitter(answerLineBytes, (line) => settle(line)),
+    );
+    started.once('close', () => {
+      child = null;
+      settle(null);
+    });
     return started;
   }
 
@@ -50,13 +59,14 @@ export function inspectorProcess(
     child ??= start();
     questions += 1;
     const id = String(questions);
+    const answer = new Promise<string | null>((resolve) => {
+      settle = resolve;
+    });
     child.stdin.write(inspectorLine(id, question));
-    const answer = await lines?.next();
-    if (answer === undefined || answer.done === true) {
-      child = null;
+    const line = await answer;
+    if (line === null)
       throw new InspectorUnavailableError(`${options.python} gave no answer: ${lastWords.trim() || 'it ended'}`);
-    }
-    return parseInspectorAnswer(answer.value, id);
+    return parseInspectorAnswer(line, id);
   }
 
   const { inspect, xzBytes, idle } = asksInTurn(ask);

@@ -52,13 +52,18 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
     `UPDATE ${name(works)} SET sketch_version = ?, shingles = ?, keys = ? WHERE received_position = ?`,
   );
   const remove = db.prepare(`DELETE FROM ${name(works)} WHERE received_position = ?`);
-  const insertKey = db.prepare(`INSERT OR IGNORE INTO ${name(keys)} (key, received_position) VALUES (?, ?)`);
-  const removeKey = db.prepare(`DELETE FROM ${name(keys)} WHERE key = ? AND received_position = ?`);
+  // A statement run for each of a sketch's keys takes longer than one that reads them from a text.
+  const insertKeys = db.prepare(
+    `INSERT OR IGNORE INTO ${name(keys)} (key, received_position) SELECT value, ? FROM json_each(?)`,
+  );
+  const removeKeys = db.prepare(
+    `DELETE FROM ${name(keys)} WHERE received_position = ? AND key IN (SELECT value FROM json_each(?))`,
+  );
 
   function takeOut(id: string): number | null {
     const row = sketched.get(id);
     if (row === undefined) return null;
-    for (const key of parsedKeys(row.keys)) removeKey.run(key, row.position);
+    if (row.keys !== null) removeKeys.run(row.position, jsonKeys(row.keys));
     return row.position;
   }
 
@@ -66,7 +71,7 @@ function prepareFold(db: ProjectionDatabase, name: TableNames): Fold {
     const position = takeOut(id);
     if (position === null) return;
     sketch.run(sketchVersion, shingles.sha256, listed.join(' '), position);
-    for (const key of parsedKeys(listed.join(' '))) insertKey.run(key, position);
+    insertKeys.run(position, jsonKeys(listed.join(' ')));
   }
 
   return (projected) => {
@@ -100,6 +105,10 @@ function parsedKeys(listed: string | null): readonly number[] {
   return listed === null || listed === '' ? [] : listed.split(' ').map((key) => Number.parseInt(key, 16));
 }
 
+function jsonKeys(listed: string | null): string {
+  return JSON.stringify(parsedKeys(listed));
+}
+
 export const sourceIndexProjection: Projection = {
   name: works,
   schema: 2,
@@ -124,6 +133,12 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
         `SELECT ${columns} FROM ${name(works)} WHERE received_position = ? AND ${isWhole}`,
       ),
       hotkeyAt: db.prepare<[number], string>(`SELECT hotkey FROM ${name(works)} WHERE received_position = ?`).pluck(),
+      shared: db
+        .prepare<[string, number], number>(
+          `SELECT value FROM json_each(?)
+           WHERE EXISTS (SELECT 1 FROM ${name(keys)} WHERE key = value AND received_position <> ?)`,
+        )
+        .pluck(),
       withKey: db
         .prepare<[number], number>(
           `SELECT received_position FROM ${name(keys)} WHERE key = ? ORDER BY received_position LIMIT ${worksOfKey}`,
@@ -139,13 +154,13 @@ export function sourceIndex(db: ProjectionDatabase): SourceIndex {
   });
   return {
     lookUp: (submissionId, limit) =>
-      read(({ own, at, hotkeyAt, withKey, behaving }, asOfPosition): LookUp => {
+      read(({ own, at, hotkeyAt, shared, withKey, behaving }, asOfPosition): LookUp => {
         const row = own.get(submissionId);
         if (row === undefined) return { asOfPosition, own: null, others: [] };
         const { keys: listed, ...asking } = row;
         const asked = parsedKeys(listed);
         const { behaviour, hotkey, receivedPosition } = asking;
-        const sharing = sharingWorks(receivedPosition, asked, {
+        const sharing = sharingWorks(receivedPosition, shared.all(JSON.stringify(asked), receivedPosition), {
           withKey: (key) => withKey.all(key),
           isOwn: (position) => hotkeyAt.get(position) === hotkey,
         });

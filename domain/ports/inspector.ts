@@ -35,11 +35,10 @@ export type ModuleFacts = {
     readonly column: number;
   }[];
   /**
-   * 64-bit hashes in hexadecimal of the code without its own names and texts: sets to compare by. Sorted; the 20,000 smallest where there are more.
+   * Each function and class of the module's own level, in the order of the source; all other statements come first, under no name. With 64-bit hashes of its code
+   * without own names and texts, sets to compare by: 16 hexadecimal digits each, one behind the other. Of a module the 20,000 smallest where there are more.
    */
-  readonly shingles: readonly string[];
-  /** Which of them, by place, each function and class of the module's own level has, in the order of the source; all other statements come first, under no name. */
-  readonly definitions: readonly { readonly name: string; readonly shingles: readonly number[] }[];
+  readonly definitions: readonly { readonly name: string; readonly shingles: string }[];
 };
 
 /** Where something stands in a source; `node` is the class of the tree's node, the hash a SHA-256 of its source text. */

@@ -12,7 +12,7 @@ import type { Examples } from './examples.ts';
 import { judgeLikeness, type Opinion } from './judge.ts';
 import { type ComparedWork, comparedWork } from './likeness.ts';
 import { reachedBy } from './reachable.ts';
-import { decodeWork, encodeWork, shingleSet } from './shingle-set.ts';
+import { decodeWork, encodeWork, unionOf } from './shingle-set.ts';
 import { sketchKeys, sketchVersion } from './sketch.ts';
 
 /** Changes whenever the gate may judge the same works differently; recorded with every verdict. */
@@ -73,7 +73,7 @@ async function sketch(
   if (contract === null) throw new Error('the duplicate gate comes after the contract is resolved');
   const modules = await readModules(await readBundle(identity.bundle.sha256), inspector);
   const [architecture, training] = [reachedBy(contract.architecture, modules), reachedBy(contract.training, modules)];
-  const work = { architecture: shingleSet(architecture.values), training: shingleSet(training.values) };
+  const work = { architecture: unionOf(architecture.values), training: unionOf(training.values) };
   const definitions = [...architecture.definitions, ...training.definitions];
   const keys = sketchKeys(contract, work, definitions, (await examples()).shingles);
   // The sets are durable before the event that names them.

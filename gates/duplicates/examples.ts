@@ -4,7 +4,7 @@ import type { Inspector } from '../../domain/ports/inspector.ts';
 import { tokenizerClasses } from '../../domain/tokenizer.ts';
 import { resolveContract } from '../contract.ts';
 import { readModules } from '../read-modules.ts';
-import { shingleValue } from './shingle-set.ts';
+import { shingleValues } from './shingle-set.ts';
 
 /** The shipped examples: whoever starts from one copies nobody. */
 export type Examples = {
@@ -29,7 +29,9 @@ export async function readExamples(
     const { architecture, training } = resolution.contract;
     const modules = await readModules(files, inspector);
     for (const module of modules.values()) {
-      for (const shingle of module.shingles) shingles.add(shingleValue(shingle));
+      for (const definition of module.definitions) {
+        for (const value of shingleValues(definition.shingles)) shingles.add(value);
+      }
     }
     for (const role of [architecture, training]) fingerprints.add(role.fingerprint);
   }

@@ -18,8 +18,16 @@ export type Alike = Omit<Likeness, 'submissionId' | 'received'>;
 
 export function comparedWork(indexed: IndexedWork, work: Work, { shingles }: Examples): ComparedWork {
   const setOf = (set: ShingleSet) => ({ values: without(set, shingles), known: knownUpTo(set) });
-  const { architecture, training } = work;
-  const sets = { architecture: setOf(architecture), training: setOf(training), whole: setOf(wholeOf(work)) };
+  let whole: ReturnType<typeof setOf> | null = null;
+  const sets = {
+    architecture: setOf(work.architecture),
+    training: setOf(work.training),
+    // Most works are alone, and nobody asks for it.
+    get whole() {
+      whole ??= setOf(wholeOf(work));
+      return whole;
+    },
+  };
   return { ...indexed, sets };
 }
 

@@ -1,7 +1,7 @@
 import type { ModuleFacts } from '../../domain/ports/inspector.ts';
 import type { ResolvedContract } from '../../domain/submission/events.ts';
 import type { Modules } from '../role-files.ts';
-import { shingleValue } from './shingle-set.ts';
+import { shingleValues, unionOf } from './shingle-set.ts';
 
 /**
  * What of a role's files can run. A function or class of a module's own level is left out if no code that can run has its name: not as
@@ -9,14 +9,14 @@ import { shingleValue } from './shingle-set.ts';
  * lead to a definition keeps it. Where a source looks up names while it runs, or can't be split, all of it counts.
  */
 export type Reached = {
-  /** Values of shingles; of some more than once. */
-  readonly values: readonly number[];
-  /** The values of each function and class of a module's own level. */
-  readonly definitions: readonly (readonly number[])[];
+  /** Values of shingles; some are in several lists. */
+  readonly values: readonly Float64Array[];
+  /** Those of each function and class of a module's own level. */
+  readonly definitions: readonly Float64Array[];
 };
 
-/** As many as the inspector lists: such a module is known by a sample, out of which nothing is taken. */
-const sampledFrom = 20_000;
+/** As many of a module as the inspector lists: one that has them is known by a sample, out of which nothing is taken. */
+const mostListed = 20_000;
 /** The builtins as such: `model.eval()` is a model's own method. */
 const looksUpNames =
   /(?<!\.)\b(?:globals|locals|vars|eval|exec)\b|\b(?:builtins|__builtins__|__dict__|__subclasses__|__init_subclass__|__import__|metaclass)\b/;
@@ -25,7 +25,7 @@ const word = /[\p{L}\p{N}_]+/gu;
 /** Statements that go on with one before them. */
 const continuation = /^(?:else|elif|except|finally)\b/;
 
-type Part = { readonly name: string | null; readonly text: string; readonly values: readonly number[] };
+type Part = { readonly name: string | null; readonly text: string; readonly values: Float64Array };
 
 export function reachedBy(role: ResolvedContract['architecture'], modules: Modules): Reached {
   const members = role.files.flatMap((path) => modules.get(path) ?? []);
@@ -34,7 +34,7 @@ export function reachedBy(role: ResolvedContract['architecture'], modules: Modul
     ? parts
     : reachable(parts, role.symbol);
   return {
-    values: reached.flatMap(({ values }) => values),
+    values: reached.map(({ values }) => values),
     definitions: reached.flatMap(({ name, values }) => (name === null ? [] : [values])),
   };
 }
@@ -52,7 +52,7 @@ function reachable(parts: readonly Part[], symbol: string): readonly Part[] {
   reach(symbol);
   // A set is walked in order of insertion, additions made on the way included.
   for (const part of reached) {
-    for (const [name] of part.text.matchAll(word)) {
+    for (const name of part.text.match(word) ?? []) {
       if (wanted.has(name)) continue;
       wanted.add(name);
       reach(name);
@@ -63,49 +63,50 @@ function reachable(parts: readonly Part[], symbol: string): readonly Part[] {
 
 /** Decorators, defaults and a class's own statements are run by the definition itself, whoever has its name. */
 function runsWhenDefined({ text }: Part): boolean {
-  const [head = '', ...body] = text.split('\n');
-  if (head.startsWith('@')) return true;
+  if (text.startsWith('@')) return true;
+  const [head = '', ...body] = text.split('\n', text.startsWith('class ') ? undefined : 1);
   if (!head.startsWith('class ')) return head.replace(/^[^(]*\(/, '').includes('(');
   return (
     head.includes('=') ||
-    body.some((line) => /^ {4}\S/.test(line) && /\(/.test(line) && !/^ {4}(?:async )?def /.test(line))
+    body.some((line) => /^ {4}\S/.test(line) && line.includes('(') && !/^ {4}(?:async )?def /.test(line))
   );
 }
 
 /** A module in parts: its definitions, and everything else, which always runs. */
-function partsOf({ canonicalSource, shingles, definitions }: ModuleFacts): readonly Part[] {
-  const values = shingles.map(shingleValue);
-  const statements = statementsOf(canonicalSource);
-  const defined = statements.flatMap((text) => {
-    const name = definitionHead.exec(text)?.[1];
-    return name === undefined ? [] : [{ name, text }];
-  });
-  const [rest, ...listed] = definitions;
+function partsOf({ canonicalSource, definitions }: ModuleFacts): readonly Part[] {
+  const statements = statementsOf(canonicalSource).map((text) => ({
+    name: definitionHead.exec(text)?.[1] ?? null,
+    text,
+  }));
+  const defined = statements.filter(({ name }) => name !== null);
+  const values = definitions.map(({ shingles }) => shingleValues(shingles));
   const isSplit =
-    rest !== undefined &&
-    values.length < sampledFrom &&
-    defined.length === listed.length &&
-    defined.every(({ name }, at) => name === listed[at]?.name);
-  if (!isSplit) return [{ name: null, text: canonicalSource, values }];
-  const valuesAt = (places: readonly number[]) =>
-    places.map((place) => values[place]).filter((value) => value !== undefined);
-  const others = statements.filter((text) => !definitionHead.test(text)).join('\n');
-  return [
-    { name: null, text: others, values: valuesAt(rest.shingles) },
-    ...defined.map(({ name, text }, at) => ({ name, text, values: valuesAt(listed[at]?.shingles ?? []) })),
-  ];
+    defined.length + 1 === values.length &&
+    defined.every(({ name }, at) => name === definitions[at + 1]?.name) &&
+    !isSample(values);
+  if (!isSplit) return [{ name: null, text: canonicalSource, values: unionOf(values) }];
+  const others = statements.filter(({ name }) => name === null).map(({ text }) => text);
+  return [{ name: null, text: others.join('\n') }, ...defined].map((part, at) => ({
+    ...part,
+    values: values[at] ?? new Float64Array(),
+  }));
+}
+
+/** Whether a module has as many shingles as the inspector lists, so that it is known by a sample. */
+function isSample(values: readonly Float64Array[]): boolean {
+  return values.reduce((sum, { length }) => sum + length, 0) >= mostListed && unionOf(values).length >= mostListed;
 }
 
 /** The statements of a module's own level, decorators with what they decorate. */
 function statementsOf(canonicalSource: string): readonly string[] {
-  const statements: string[][] = [];
+  const statements: string[] = [];
   let isDecorated = false;
-  for (const line of canonicalSource.split('\n')) {
-    const begins = /^\S/.test(line) && !continuation.test(line);
-    const current = statements.at(-1);
-    if (current === undefined || (begins && !isDecorated)) statements.push([line]);
-    else current.push(line);
-    if (begins) isDecorated = line.startsWith('@');
+  for (const piece of canonicalSource.split(/\n(?=\S)/)) {
+    const last = statements.length - 1;
+    const begins = !continuation.test(piece);
+    if (last < 0 || (begins && !isDecorated)) statements.push(piece);
+    else statements[last] += `\n${piece}`;
+    if (begins) isDecorated = piece.startsWith('@');
   }
-  return statements.map((lines) => lines.join('\n'));
+  return statements;
 }

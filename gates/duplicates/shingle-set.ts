@@ -7,13 +7,33 @@ export type Work = { readonly architecture: ShingleSet; readonly training: Shing
 /** A larger set is known by its smallest values: they are a fair sample, since shingles are hashes (Broder 1997). */
 export const mostValues = 20_000;
 const valueBytes = 6;
+const shingleBytes = 8;
 
-export function shingleValue(hexadecimal: string): number {
-  return Number.parseInt(hexadecimal.slice(0, 2 * valueBytes), 16);
+/** The values of shingles of 16 hexadecimal digits each, one behind the other. */
+export function shingleValues(digits: string): Float64Array {
+  return valuesIn(Buffer.from(digits, 'hex'), shingleBytes);
 }
 
-export function shingleSet(values: readonly number[]): ShingleSet {
-  return smallest(Float64Array.from(values));
+/** The leading 48 bits of every so many bytes. */
+function valuesIn(bytes: Buffer, step: number): Float64Array {
+  const values = new Float64Array(bytes.length / step);
+  for (let at = 0; at < values.length; at += 1) values[at] = bytes.readUIntBE(at * step, valueBytes);
+  return values;
+}
+
+export function shingleSet(values: ArrayLike<number>): ShingleSet {
+  return smallest(new Float64Array(values));
+}
+
+/** What is in any of some lists of values. */
+export function unionOf(lists: readonly Float64Array[]): ShingleSet {
+  const all = new Float64Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const values of lists) {
+    all.set(values, at);
+    at += values.length;
+  }
+  return smallest(all);
 }
 
 /** The smallest of some values, ascending, each once. Sorts what it is given. */
@@ -30,10 +50,7 @@ function smallest(values: Float64Array): ShingleSet {
 
 /** Both roles together. */
 export function wholeOf({ architecture, training }: Work): ShingleSet {
-  const both = new Float64Array(architecture.length + training.length);
-  both.set(architecture);
-  both.set(training, architecture.length);
-  return smallest(both);
+  return unionOf([architecture, training]);
 }
 
 export function without(set: ShingleSet, removed: ReadonlySet<number>): ShingleSet {
@@ -84,7 +101,6 @@ export function decodeWork(bytes: Buffer): Work {
   const training = bytes.readUInt32BE(4);
   if (bytes.length !== 8 + valueBytes * (architecture + training))
     throw new RangeError('these are no sets of shingles');
-  const read = (from: number, count: number) =>
-    Float64Array.from({ length: count }, (_, index) => bytes.readUIntBE(8 + valueBytes * (from + index), valueBytes));
-  return { architecture: read(0, architecture), training: read(architecture, training) };
+  const values = valuesIn(bytes.subarray(8), valueBytes);
+  return { architecture: values.subarray(0, architecture), training: values.subarray(architecture) };
 }

@@ -19,37 +19,49 @@ const leastOfDefinition = 24;
 export function sketchKeys(
   contract: ResolvedContract,
   work: Work,
-  definitions: readonly (readonly number[])[],
+  definitions: readonly ArrayLike<number>[],
   examples: ReadonlySet<number>,
 ): readonly string[] {
   const { architecture, training } = contract;
   const own = (set: ShingleSet) => without(set, examples);
   return [
     ...new Set([
-      key('whole', architecture.fingerprint, training.fingerprint),
-      key('architecture', architecture.fingerprint),
-      key('training', training.fingerprint),
+      exactKey(`whole ${architecture.fingerprint} ${training.fingerprint}`),
+      exactKey(`architecture ${architecture.fingerprint}`),
+      exactKey(`training ${training.fingerprint}`),
       ...bandKeys(own(work.architecture)),
       ...bandKeys(own(work.training)),
-      ...definitionKeys(definitions.map((values) => own(shingleSet(values)))),
+      ...definitionKeys(definitions.filter(isLarge).map((values) => own(shingleSet(values)))),
     ]),
   ].slice(0, sketchKeysLimit);
 }
 
 function definitionKeys(sets: readonly ShingleSet[]): readonly string[] {
-  return sets.filter((set) => set.length >= leastOfDefinition).map((set) => key('definition', ...set));
+  return sets.filter(isLarge).map((set) => keyOf(bands, set));
+}
+
+function isLarge({ length }: ArrayLike<number>): boolean {
+  return length >= leastOfDefinition;
 }
 
 function bandKeys(set: ShingleSet): readonly string[] {
   if (set.length < leastValues) return [];
   const smallest = minHash(set);
-  return Array.from({ length: bands }, (_, band) =>
-    key('band', band, ...smallest.slice(band * rows, (band + 1) * rows)),
-  );
+  return Array.from({ length: bands }, (_, band) => keyOf(band, smallest.subarray(band * rows, (band + 1) * rows)));
 }
 
-function key(...parts: readonly (string | number)[]): string {
-  return hash('sha256', parts.join(' ')).slice(0, 12);
+function exactKey(of: string): string {
+  return hash('sha256', of).slice(0, 12);
+}
+
+/** Of some values in their order: the number of a band, or of what comes behind the bands. Who finds another work by it compares the sets. */
+function keyOf(kind: number, values: Uint32Array | ShingleSet): string {
+  let [left, right] = [mixed(kind), mixed(~kind)];
+  for (const value of values) {
+    left = mixed(left ^ value);
+    right = mixed((right ^ (value / 2 ** 32)) + left);
+  }
+  return ((left & 0xffff) * 2 ** 32 + right).toString(16).padStart(12, '0');
 }
 
 /** The smallest value that each of `bands · rows` hash functions gives to a member of the set. */

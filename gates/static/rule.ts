@@ -34,24 +34,26 @@ export function ruleFinder(rules: readonly StaticRule[]): (name: string) => Stat
   const [roots, names, carried] = [listed('roots'), listed('names'), listed('carried')];
   const [attributes, texts] = [listed('attributes'), listed('texts')];
 
-  function* places(name: string): Iterable<number | undefined> {
-    if (name.startsWith('"')) return yield texts.get(name.slice(1, -1));
-    const [root = '', ...rest] = name.split('.');
-    for (const part of rest) yield attributes.get(part);
-    if (root === '?') return;
-    if (name === root || root !== 'builtins') yield roots.get(root);
-    let known = root;
-    yield names.get(known);
-    for (const part of rest) {
-      yield carried.get(part.replace(/^_/, ''));
-      known = `${known}.${part}`;
-      yield names.get(known);
-    }
-  }
-
   return (name) => {
     let first = rules.length;
-    for (const place of places(name)) first = Math.min(first, place ?? first);
+    const look = (place: number | undefined) => {
+      if (place !== undefined && place < first) first = place;
+    };
+    if (name.startsWith('"')) {
+      look(texts.get(name.slice(1, -1)));
+      return rules[first];
+    }
+    const [root = '', ...rest] = name.split('.');
+    for (const part of rest) look(attributes.get(part));
+    if (root === '?') return rules[first];
+    if (name === root || root !== 'builtins') look(roots.get(root));
+    let known = root;
+    look(names.get(known));
+    for (const part of rest) {
+      look(carried.get(part.startsWith('_') ? part.slice(1) : part));
+      known = `${known}.${part}`;
+      look(names.get(known));
+    }
     return rules[first];
   };
 }

@@ -16,7 +16,7 @@ class FieldError(ValueError):
 def parse_object(raw: bytes) -> Fields:
     """One JSON object from UTF-8 bytes. Raises FieldError for anything else, however deep or malformed."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FieldError("not a JSON object") from error
     if not isinstance(value, dict):
@@ -26,6 +26,9 @@ def parse_object(raw: bytes) -> Fields:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def integer(fields: Fields, name: str, low: int, high: int) -> int:

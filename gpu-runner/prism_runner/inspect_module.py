@@ -19,6 +19,7 @@ from prism_runner.origins import Origins, TooTangled
 from prism_runner.prose_spans import Span, is_text, prose_spans
 from prism_runner.shingles import DefinitionFacts, shingles
 from prism_runner.survey import Survey
+from prism_runner.trees import nodes_in
 from prism_runner.uses import Call, FunctionFacts, Reading, TooMany, Use
 
 encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -62,14 +63,13 @@ class ModuleFacts(TypedDict):
     attributes: list[str]  # that it gives to objects; `*` where it may give any
     functions: list[FunctionFacts]
     literals: list[LiteralFacts]
-    shingles: list[str]
     definitions: list[DefinitionFacts]  # the module's other statements first
     prose: list[Span]  # comments and strings that stand for themselves
 
 
 def to_json(facts: ModuleFacts) -> bytes:
-    """A module's entry as the answer has it: the shingles one behind the other in one text, which is cheap to check."""
-    return encode({**facts, "shingles": "".join(facts["shingles"])}).encode()
+    """A module's entry as the answer has it."""
+    return encode(facts).encode()
 
 
 class UnreadableSource(Exception):
@@ -96,7 +96,6 @@ def unparsed(path: str, source: bytes, message: str, line: int = 1, column: int 
         "attributes": [],
         "functions": [],
         "literals": [],
-        "shingles": [],
         "definitions": [],
         "prose": [],
     }
@@ -130,7 +129,7 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
     reading = Reading(text, survey, folding, origins)
     remove_docstrings(tree, survey)
     canonical = canonical_source(tree)
-    listed, definitions = shingles(tree, survey, origins)
+    definitions = shingles(tree, survey, origins)
     return {
         "path": path,
         "error": None,
@@ -145,7 +144,6 @@ def facts_of(path: str, source: bytes, paths: frozenset[str]) -> ModuleFacts:
         "attributes": reading.ingredients.attributes(),
         "functions": reading.functions(),
         "literals": large_literals(survey),
-        "shingles": listed,
         "definitions": definitions,
         "prose": prose_spans(survey.bare, source),
     }
@@ -219,7 +217,9 @@ def names_in_block(block: ast.stmt) -> list[str]:
 
 def stored_names(node: ast.AST) -> list[str]:
     """Names that an assignment target or an expression stores to."""
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    return [each.id for each in nodes_in(node) if type(each) is ast.Name and isinstance(each.ctx, ast.Store)]
 
 
 def value_kind(value: ast.expr, symbols: dict[str, Symbol]) -> Callable3:

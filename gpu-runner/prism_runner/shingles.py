@@ -10,7 +10,8 @@ only adds.
 import ast
 import hashlib
 from collections.abc import Iterator
-from typing import TypedDict
+from functools import lru_cache
+from typing import Any, TypedDict
 
 from prism_runner.module_imports import is_own
 from prism_runner.origins import UNKNOWN, Origin, Origins
@@ -20,6 +21,7 @@ RUN = 9  # words
 WORD_BYTES = 8  # of a word's hash
 RUN_BYTES = RUN * WORD_BYTES
 LEAST_NODES = 6  # of a statement that is hashed as a whole
+LONGEST_RECURRING = 64  # characters of a word that is remembered for the next module
 MOST_SHINGLES = 20_000  # the smallest hashes: sets cut like that still show how alike they were (Broder 1997)
 
 IGNORED = {"ctx", "type_comment", "kind", "annotation", "returns"}  # fields of nodes
@@ -30,19 +32,19 @@ class DefinitionFacts(TypedDict):
     """What a function or class of the module's own level puts into the shingles."""
 
     name: str  # empty for all other statements together
-    shingles: list[int]  # places in the module's list
+    shingles: str  # in hexadecimal, 16 digits each, one behind the other; of two definitions some may be the same
 
 
-def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[str], list[DefinitionFacts]]:
-    """Hashes in hexadecimal, 16 digits each, sorted; and which definition has which. `tree` is without docstrings."""
+def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> list[DefinitionFacts]:
+    """Of the module's other statements first, then of its definitions as they come. `tree` is without docstrings."""
     writer = _Writer(survey, origins)
-    found: list[tuple[str, set[str]]] = [("", set())]
+    rest: dict[bytes, None] = {}  # in the order in which they turn up
+    found = [("", rest)]
     for statement in tree.body:
+        hashes = rest
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.append((statement.name, set()))
-            hashes = found[-1][1]
-        else:
-            hashes = found[0][1]
+            hashes = {}
+            found.append((statement.name, hashes))
         for unit in _units([statement]):
             words: list[bytes] = []
             writer.write(unit, words, hashes)
@@ -50,12 +52,16 @@ def shingles(tree: ast.Module, survey: Survey, origins: Origins) -> tuple[list[s
             for at in range(0, len(written) - RUN_BYTES + 1, WORD_BYTES):
                 hashed = EMPTY.copy()
                 hashed.update(written[at : at + RUN_BYTES])
-                hashes.add(hashed.hexdigest())
-    listed = sorted(set[str]().union(*(hashes for _, hashes in found)))[:MOST_SHINGLES]
-    place = {each: at for at, each in enumerate(listed)}
-    return listed, [
-        {"name": name, "shingles": sorted([place[each] for each in hashes if each in place])} for name, hashes in found
-    ]
+                hashes[hashed.digest()] = None
+    if sum(len(hashes) for _, hashes in found) > MOST_SHINGLES:
+        found = _smallest(found)
+    return [{"name": name, "shingles": b"".join(hashes).hex()} for name, hashes in found]
+
+
+def _smallest(found: list[tuple[str, dict[bytes, None]]]) -> list[tuple[str, dict[bytes, None]]]:
+    """Of what definitions have, what is among the module's MOST_SHINGLES smallest."""
+    kept = {*sorted({each for _, hashes in found for each in hashes})[:MOST_SHINGLES]}
+    return [(name, {each: None for each in hashes if each in kept}) for name, hashes in found]
 
 
 def _units(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -66,33 +72,43 @@ def _units(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         yield statement
 
 
-def _hash(written: bytes) -> bytes:
-    hashed = EMPTY.copy()  # cheaper than a new one
+def _hash(written: bytes, after: hashlib.blake2b | None = None) -> bytes:
+    hashed = (after or EMPTY).copy()  # cheaper than a new one
     hashed.update(written)
     return hashed.digest()
 
 
-def _shingle(written: bytes) -> str:
-    hashed = EMPTY.copy()
-    hashed.update(written)
-    return hashed.hexdigest()
-
-
 EMPTY = hashlib.blake2b(digest_size=WORD_BYTES)
+TREE = hashlib.blake2b(b"tree", digest_size=WORD_BYTES)
+
+
+def _coded(word: str) -> bytes:
+    return _recurring(word) if len(word) <= LONGEST_RECURRING else _named(word)
+
+
+def _named(word: str) -> bytes:
+    return _hash(f"={word}".encode("utf-8", "surrogatepass"))
+
+
+_recurring = lru_cache(maxsize=4096)(_named)  # names of libraries are in every module
+
 OWN, TEXT, BYTES = _hash(b"=own"), _hash(b"=text"), _hash(b"=bytes")
 
 
-def _kinds() -> Iterator[tuple[type, tuple[bytes, list[str], bool]]]:
+def _kinds() -> Iterator[tuple[type, tuple[bytes, tuple[str, ...], bool]]]:
     for kind in vars(ast).values():
-        if isinstance(kind, type) and issubclass(kind, ast.AST):
+        if isinstance(kind, type) and issubclass(kind, ast.AST) and kind not in SKIPPED:
             skipped = {*IGNORED, "body"} if kind is ast.ClassDef else IGNORED
-            fields = [each for each in kind._fields if each not in skipped]
+            fields = tuple(each for each in kind._fields if each not in skipped)
             yield kind, (_hash(kind.__name__.encode()), fields, issubclass(kind, ast.stmt))
 
 
 # The word of each class of nodes, the fields that count, and whether it is a statement's; a class's body is written by
-# itself.
-KINDS: dict[type, tuple[bytes, list[str], bool]] = {**dict(_kinds()), type(None): (b"", [], False)}
+# itself. What is skipped has no word.
+KINDS: dict[type, tuple[bytes, tuple[str, ...], bool]] = {
+    **dict(_kinds()),
+    **dict.fromkeys(SKIPPED, (b"", (), False)),
+}
 
 
 class _Writer:
@@ -100,50 +116,43 @@ class _Writer:
     own hash: all words are of one length then, and hashing a run is hashing a slice."""
 
     def __init__(self, survey: Survey, origins: Origins) -> None:
-        self.origins = origins
-        self.codes: dict[str, bytes] = {}
+        self.origin_of = origins.of
         self.leading: dict[frozenset[Origin], bytes | None] = {}
         self.foreign: set[ast.keyword] = set()  # arguments of what leads out of the module
         self.bound = {name for scope in survey.scopes for name in scope.bindings}
-        self.attributes = {*survey.attribute_sources}
+        self.attributes = survey.attribute_sources.keys()
         arguments = [scope.function.args for scope in survey.scopes if scope.function is not None]
         self.parameters = {each.arg for of in arguments for each in [*of.posonlyargs, *of.args, *of.kwonlyargs]}
 
-    def write(self, node: ast.AST, words: list[bytes], statements: set[str]) -> None:
+    def write(self, node: Any, words: list[bytes], statements: dict[bytes, None]) -> None:
         """Append the words of a node, and add the hashes of the statements in it."""
-        kind, start = type(node), len(words)
-        if kind in SKIPPED:
-            return
-        leading = self._leading(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
-        if leading is not None:  # out of the module: it stands as where it leads
-            words.append(leading)
-            return
-        if isinstance(node, ast.Call):
+        kind = node.__class__
+        if kind is ast.Name or kind is ast.Attribute:
+            leading = self._leading(node)
+            if leading is not None:  # out of the module: it stands as where it leads
+                words.append(leading)
+                return
+        elif kind is ast.Call and node.keywords:
             self._mark_foreign(node)
+        start = len(words)
         code, fields, is_statement = KINDS[kind]
         words.append(code)
         for name in fields:
             value = getattr(node, name)
-            for each in value if type(value) is list else (value,):
-                below = KINDS.get(type(each))
+            for each in value if value.__class__ is list else (value,):
+                below = KINDS.get(each.__class__)
                 if below is None:
                     words.append(self._word(kind, each, node))
                 elif below[1]:
                     self.write(each, words, statements)
-                elif type(each) not in SKIPPED:
+                elif below[0]:
                     words.append(below[0])
         if is_statement and len(words) - start >= LEAST_NODES:
-            statements.add(_shingle(b"".join([b"tree", *words[start:]])))
-
-    def _coded(self, word: str) -> bytes:
-        coded = self.codes.get(word)
-        if coded is None:
-            coded = self.codes[word] = _hash(word.encode("utf-8", "surrogatepass"))
-        return coded
+            statements[_hash(b"".join(words[start:]), TREE)] = None
 
     def _word(self, kind: type, value: object, node: ast.AST) -> bytes:
-        if not isinstance(value, str):
-            return BYTES if isinstance(value, bytes) else self._coded(f"={value!r}")
+        if value.__class__ is not str:
+            return BYTES if isinstance(value, bytes) else _coded(repr(value))
         if kind is ast.Constant:
             return TEXT
         if kind is ast.Name:
@@ -154,19 +163,19 @@ class _Writer:
             own = node not in self.foreign and (value in self.parameters or value in self.attributes)
         else:
             own = True
-        return OWN if own else self._coded(f"={value}")
+        return OWN if own else _coded(str(value))
 
     def _mark_foreign(self, node: ast.Call) -> None:
-        leading = self._leading(node.func) if node.keywords else None
+        leading = self._leading(node.func)
         if leading is not None and leading is not OWN:
             self.foreign.update(node.keywords)
 
     def _leading(self, node: ast.expr) -> bytes | None:
         """The word of the one place elsewhere that an expression leads to."""
-        found = self.origins.of(node)
+        found = self.origin_of(node)
         if found not in self.leading:
             known = [each for each in found if isinstance(each, str) and each != UNKNOWN]
             own = any(map(is_own, known))
-            word = (OWN if own else self._coded(f"={known[0]}")) if len(known) == 1 else None
+            word = (OWN if own else _coded(known[0])) if len(known) == 1 else None
             self.leading[found] = word
         return self.leading[found]

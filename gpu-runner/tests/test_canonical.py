@@ -2,6 +2,7 @@
 
 import ast
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,16 @@ def facts(source: str) -> dict[str, Any]:
     return dict(found)
 
 
+def listed(shingles: str) -> list[str]:
+    return [shingles[at : at + 16] for at in range(0, len(shingles), 16)]
+
+
+def shingles(source: str) -> set[str]:
+    return {each for definition in facts(source)["definitions"] for each in listed(definition["shingles"])}
+
+
 def jaccard(left: str, right: str) -> float:
-    a, b = set(facts(left)["shingles"]), set(facts(right)["shingles"])
+    a, b = shingles(left), shingles(right)
     return len(a & b) / len(a | b)
 
 
@@ -58,7 +67,7 @@ def test_comments_blank_lines_and_docstrings_leave_the_canonical_hash_alone(sour
 def test_another_formatting_leaves_canonical_form_and_shingles_alone(source: str) -> None:
     written, again = facts(source), facts(ast.unparse(ast.parse(source)))
     assert written["canonicalSource"] == again["canonicalSource"]
-    assert written["shingles"] == again["shingles"]
+    assert written["definitions"] == again["definitions"]
 
 
 class Renamed(ast.NodeTransformer):
@@ -139,7 +148,7 @@ def never_called(value, other=3):
 def test_dead_code_only_adds(source: str, seed: int) -> None:
     tree = ast.parse(source)
     tree.body.insert(random.Random(seed).randrange(len(tree.body), len(tree.body) + 1), ast.parse(DEAD).body[0])
-    before, after = set(facts(source)["shingles"]), set(facts(ast.unparse(tree))["shingles"])
+    before, after = shingles(source), shingles(ast.unparse(tree))
     assert len(before & after) / len(before) >= 0.97
 
 
@@ -147,10 +156,21 @@ def test_different_modules_share_little() -> None:
     assert max(jaccard(left, right) for left, right in pairwise(SOURCES)) < 0.3
 
 
-def test_a_shingle_is_sixteen_hexadecimal_digits_and_the_set_is_sorted() -> None:
-    listed = facts(SOURCES[0])["shingles"]
-    assert listed == sorted(set(listed))
-    assert all(len(each) == 16 and int(each, 16) >= 0 for each in listed)
+def test_a_definition_has_each_shingle_once_and_in_sixteen_hexadecimal_digits() -> None:
+    definitions = facts(SOURCES[0])["definitions"]
+    assert len(definitions) > 1
+    for each in definitions:
+        assert re.fullmatch("([0-9a-f]{16})*", each["shingles"])
+        assert len({*listed(each["shingles"])}) == len(listed(each["shingles"]))
+
+
+def test_of_a_large_module_the_smallest_shingles_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = facts(SOURCES[0])["definitions"]
+    smallest = sorted(shingles(SOURCES[0]))[:50]
+    monkeypatch.setattr("prism_runner.shingles.MOST_SHINGLES", 50)
+    for whole, cut in zip(every, facts(SOURCES[0])["definitions"], strict=True):
+        assert cut["name"] == whole["name"]
+        assert listed(cut["shingles"]) == [each for each in listed(whole["shingles"]) if each in smallest]
 
 
 LIBRARY = sorted(path for path in Path(ast.__file__).parent.glob("*.py") if path.stat().st_size < 40_000)

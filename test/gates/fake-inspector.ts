@@ -29,7 +29,6 @@ export function fakeInspector(given: Readonly<Record<string, GivenFacts>> = {}):
           attributes: [],
           functions: [],
           literals: [],
-          shingles: [],
           definitions: [],
           ...facts,
           symbols: symbols.map((symbol) =>
