@@ -6,9 +6,10 @@ const folder = 'test/gates/corpus/honest';
 
 export type BenchBundle = { readonly archive: Uint8Array; readonly sources: readonly string[] };
 
-/** A bundle of every two honest scripts of the gates' corpus, with the entries that the contract asks for. */
+/** A bundle of every two honest scripts of the gates' corpus that are a file each, with the entries that the contract asks for. */
 export function benchBundles(): readonly BenchBundle[] {
   const scripts = readdirSync(folder)
+    .filter((name) => name.endsWith('.py'))
     .toSorted()
     .map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
   return scripts.map((script, at) => {

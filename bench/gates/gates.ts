@@ -22,7 +22,7 @@ export async function gates({ quick, only }: BenchOptions): Promise<void> {
   const more = quick ? 10_000 : 100_000;
   printMethod(
     'gates',
-    'from a zip to the verdict of gates 1, 2, 4 and 5, one bundle after the other, alternating; 34 bundles of the honest corpus; inspector on the host; stored sets are in memory',
+    'from a zip to the verdict of gates 1, 2, 4 and 5, one bundle after the other, alternating; bundles of the honest corpus; inspector on the host; stored sets are in memory',
     rounds,
   );
   const wants = (name: string) => only === null || name.startsWith(only);
