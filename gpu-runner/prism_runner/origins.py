@@ -30,6 +30,31 @@ CARRYING = PASSING | CALLING.keys()
 ATTRIBUTE_CALLS = {f"builtins.{name}" for name in ("getattr", "setattr", "hasattr", "delattr")}
 
 
+class _Store(set[Origin]):
+    """What a name, an attribute or a result may be, as far as it is known."""
+
+    was_read = was_missed = False
+
+    def read(self) -> "_Store":
+        """Itself, for whom nothing is as good as UNKNOWN."""
+        self.was_read = True
+        return self
+
+    def read_strictly(self) -> "_Store":
+        """Itself, for whom it isn't."""
+        self.was_read = True
+        self.was_missed |= not self
+        return self
+
+    def grow(self, origins: frozenset[Origin]) -> bool:
+        """Add them; whether what was made of it has to be made again."""
+        before = len(self)
+        self |= origins
+        if len(self) == before:
+            return False
+        return self.was_missed or (self.was_read and (before > 0 or len(self) > 1 or UNKNOWN not in self))
+
+
 class TooTangled(Exception):
     """Names lead to names without end."""
 
@@ -39,15 +64,16 @@ class Origins:
 
     def __init__(self, survey: Survey, folding: Folding) -> None:
         self.survey, self.folding = survey, folding
-        self._names: dict[tuple[Scope, str], set[Origin]] = defaultdict(set)
-        self._attributes: dict[str, set[Origin]] = defaultdict(set)
-        self._results: dict[Definition, set[Origin]] = defaultdict(set)
+        self._names: dict[tuple[Scope, str], _Store] = defaultdict(_Store)
+        self._attributes: dict[str, _Store] = defaultdict(_Store)
+        self._results: dict[Definition, _Store] = defaultdict(_Store)
         self.handed: dict[tuple[Scope, str], dict[ast.expr, None]] = defaultdict(dict)  # arguments of known calls
         self.given: dict[str, dict[ast.expr, None]] = defaultdict(dict)  # attributes that calls set
         self.fields: set[str] = set()  # those that calls of the module's own classes set
         self.gives_any = False  # whether a call sets attributes whose names nobody sees
         self._memory: dict[ast.expr, frozenset[Origin]] = {}
-        self._held: list[tuple[set[Origin], ast.expr]] = []
+        self._is_stale = False  # whether a store has grown that was read before
+        self._held: list[tuple[_Store, ast.expr]] = []
         self._handed_over: set[tuple[Function, ast.Call]] = set()  # what is held already
         for store, source in self._sources():
             if isinstance(source, ast.expr):
@@ -81,7 +107,7 @@ class Origins:
 
     # One round
 
-    def _sources(self) -> Iterator[tuple[set[Origin], Source]]:
+    def _sources(self) -> Iterator[tuple[_Store, Source]]:
         """Everything that a name, an attribute or a result may be, beside what holds it."""
         for scope in self.survey.scopes:
             for name, bindings in scope.bindings.items():
@@ -98,12 +124,11 @@ class Origins:
                 yield self._results[function], result
 
     def _follow(self) -> None:
-        size = 0
         for _ in range(ROUNDS):
             self._memory.clear()
+            self._is_stale = False
             self._round()
-            before, size = size, self._size()
-            if size == before:
+            if not self._is_stale:
                 return
         raise TooTangled
 
@@ -115,11 +140,8 @@ class Origins:
         for node in self.survey.setting:
             self._set(node)
 
-    def _size(self) -> int:
-        return sum(sum(map(len, stores.values())) for stores in (self._names, self._attributes, self._results))
-
-    def _add(self, store: set[Origin], source: ast.expr) -> None:
-        store |= self.of(source)
+    def _add(self, store: _Store, source: ast.expr) -> None:
+        self._is_stale |= store.grow(self.of(source))
         if len(store) > MOST_ORIGINS:
             raise TooTangled
 
@@ -226,13 +248,13 @@ class Origins:
     def _name(self, node: ast.Name) -> frozenset[Origin]:
         scope, name = self.survey.scope_of[node], node.id
         if scope.kind == "function" and name in scope.bindings and name not in scope.elsewhere:
-            return frozenset(self._names[scope, name]) or NOBODY
+            return frozenset(self._names[scope, name].read()) or NOBODY
         place = (node.lineno, node.col_offset)
         found: set[Origin] = set()
         at: Scope | None = self.survey.module if scope.elsewhere.get(name) == "global" else scope
         while at is not None:
             if name in at.bindings and (at.kind != "class" or at is scope):
-                found |= self._names[at, name]
+                found |= self._names[at, name].read_strictly()
                 if at.kind == "function" or at.surely_binds(name, place):
                     return frozenset(found) or NOBODY
             at = at.parent
@@ -247,7 +269,7 @@ class Origins:
             if isinstance(each, str) and each != UNKNOWN:
                 found.add(_shortened(own_or_dotted(each, name)))
             else:
-                found |= {UNKNOWN, *self._attributes.get(name, ())}
+                found |= {UNKNOWN, *self._attributes[name].read()}
         return frozenset(found)
 
     def _joined(self, node: ast.BinOp) -> frozenset[Origin]:
@@ -258,7 +280,7 @@ class Origins:
         found: set[Origin] = {UNKNOWN}
         for callee in self.of(node.func):
             if not isinstance(callee, str):
-                found |= self._results.get(callee, set())
+                found |= self._results[callee].read()
             elif callee in ATTRIBUTE_CALLS and len(node.args) >= 2:
                 name = self.folding.text(node.args[1])
                 self.gives_any |= name in SETTING
@@ -278,7 +300,7 @@ class Origins:
         """What the module's own functions among them may give."""
         found: set[Origin] = set()
         for function in self._any(functions):
-            found |= set() if isinstance(function, str) else self._results.get(function, set())
+            found |= set() if isinstance(function, str) else self._results[function].read()
         return found
 
     def _any(self, nodes: Iterable[ast.expr]) -> frozenset[Origin]:
