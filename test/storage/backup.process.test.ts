@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -84,8 +85,11 @@ describe('while another process writes', function () {
     const { log, close } = await openStorage({ dataDir });
     const moved = textsOf(await everything(log));
     await close();
-    const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
-    const exported = lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === 'event');
-    expect(moved).to.deep.equal(exported.map((event) => event.text));
+    const exported: string[] = [];
+    for await (const line of createInterface({ input: createReadStream(path) })) {
+      const entry = JSON.parse(line);
+      if (entry.kind === 'event') exported.push(entry.text);
+    }
+    expect(moved).to.deep.equal(exported);
   });
 });
