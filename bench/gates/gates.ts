@@ -12,6 +12,8 @@ import { benchCourt } from './court.ts';
 
 const python = { python: 'python3', runnerFolder: 'gpu-runner' };
 const fewer = 1_000;
+/** Rounds until a process runs as a service does that has judged a few hundred bundles. */
+const warmUp = 9;
 
 /**
  * From a bundle to the verdict of the gates 1, 2, 4 and 5: beside parsing, unparsing and hashing the same sources in one bare CPython process; and how it
@@ -22,14 +24,14 @@ export async function gates({ quick, only }: BenchOptions): Promise<void> {
   const more = quick ? 10_000 : 100_000;
   printMethod(
     'gates',
-    'from a zip to the verdict of gates 1, 2, 4 and 5, one bundle after the other, alternating; bundles of the honest corpus; inspector on the host; stored sets are in memory',
+    'from a zip to the verdict of gates 1, 2, 4 and 5, one bundle after the other, alternating; bundles of the honest corpus; case bare after nine rounds of warming up, in three times as many; inspector on the host; stored sets are in memory',
     rounds,
   );
   const wants = (name: string) => only === null || name.startsWith(only);
   const inspector = inspectorProcess(python);
   try {
     await withBenchFolder(async (folder) => {
-      if (wants('bare')) await bare(folder, inspector, rounds);
+      if (wants('bare')) await bare(folder, inspector, 3 * rounds);
       if (wants('growth')) await growth(folder, inspector, rounds, more);
     });
   } finally {
@@ -54,13 +56,13 @@ async function bare(folder: string, inspector: BenchInspector, rounds: number): 
   const parser = bareParser();
   const bundles = benchBundles();
   const [ours, theirs]: [number[], number[]] = [[], []];
-  for (let round = -1; round < rounds; round += 1) {
+  for (let round = -warmUp; round < rounds; round += 1) {
     for (const [at, { archive, sources }] of bundles.entries()) {
       const id = `${round} ${at}`;
       const judged = await timed(() => court.judge(id, archive, noBlobs));
       court.forget(id);
       const parsed = await timed(() => parser.parse(sources));
-      if (round < 0) continue; // warming up
+      if (round < 0) continue;
       ours.push(judged);
       theirs.push(parsed);
     }
