@@ -31,7 +31,8 @@ export const temper: Temper = { tail: 1.1, floorNats: 1.5, halfLife: 12, unevenn
 /**
  * Costs of every position of an honest run, and of the referee's own predictor, as text has them: a learning curve that falls by a power
  * law, lanes and batches of uneven difficulty, the first positions of a row dearer than the rest, and token costs with a heavy tail, which
- * the predictor shares in part. MicroNats, whole.
+ * the predictor shares in part. It has counted all that stands before a lane in the stream, so that it is good at most lanes from the first
+ * batch on, when the model has learned nothing yet. MicroNats, whole.
  */
 export type Population = {
   readonly shape: Shape;
@@ -43,6 +44,8 @@ export type Population = {
 
 /** Share of a token's surprise that model and predictor have in common. */
 const shared = 0.7;
+/** Tokens after which what the predictor pays above its floor has halved, about as on the demo's stream. */
+const predictorHalfLife = 300;
 /** Places of a position's own chance: a factor out of a table of log-normal draws. */
 const tableSize = 4_096;
 
@@ -58,23 +61,27 @@ export function population(shape: Shape, seed: number, { tail, floorNats, halfLi
   const uneven = (...at: readonly number[]) => Math.exp(unevenness * normal(seed, ...at) - unevenness ** 2 / 2);
   const lanes = Array.from({ length: Math.max(...batches.map(({ rows }) => rows)) }, (_, row) => uneven(3, row));
   const trends = batches.map((_, batch) => uneven(4, batch));
-  const curve = (batch: number, floor: number, half: number) => floor + (Math.log(vocab) - floor) / (1 + batch / half);
-  const means = trends.map((trend, batch) => ({
-    honest: 1e6 * trend * curve(batch, floorNats, halfLife),
-    baseline: 1e6 * trend * curve(batch, floorNats * 1.1, halfLife / 4),
-  }));
+  const curve = (before: number, floor: number, half: number) =>
+    floor + (Math.log(vocab) - floor) / (1 + before / half);
+  const means = trends.map((trend, batch) => 1e6 * trend * curve(batch, floorNats, halfLife));
+  const before = tokensBefore(batches);
+  const predictorMeans = trends.map((trend, batch) =>
+    Array.from({ length: batches[batch]?.rows ?? 0 }, (_, index) => {
+      return 1e6 * trend * (lanes[index] ?? 1) * curve(before(batch, index), floorNats * 1.1, predictorHalfLife);
+    }),
+  );
   const row = (batch: number, index: number) => mixed(seed, 5, batch, index);
   const level = (index: number, position: number) => (lanes[index] ?? 1) * (1 + 1 / (position + 1));
   const at = (table: Float64Array, word: number) => table[word % tableSize] ?? 1;
 
   const honest = (batch: number, index: number, position: number) => {
     const factor = at(ownTable, mix(row(batch, index), position));
-    return Math.round(Math.min(worst, (means[batch]?.honest ?? 0) * level(index, position) * factor));
+    return Math.round(Math.min(worst, (means[batch] ?? 0) * level(index, position) * factor));
   };
   const baseline = (batch: number, index: number, position: number) => {
     const word = mix(row(batch, index), position);
     const factor = at(sharedTable, word) * at(aloneTable, mix(word, 1));
-    return Math.round(Math.min(worst, (means[batch]?.baseline ?? 0) * level(index, position) * factor));
+    return Math.round(Math.min(worst, (predictorMeans[batch]?.[index] ?? 0) * factor));
   };
   const totals = batches.map(({ rows, length }, batch) => {
     const sum = { honest: 0, baseline: 0 };
@@ -87,4 +94,15 @@ export function population(shape: Shape, seed: number, { tail, floorNats, halfLi
     return sum;
   });
   return { shape, honest, baseline, totals };
+}
+
+/** Where a row begins in the stream, in tokens, as if all batches had as many rows. */
+function tokensBefore(batches: Shape['batches']): (batch: number, row: number) => number {
+  const sizes = batches.map(({ rows, length }) => rows * (length - 1));
+  let total = 0;
+  const taken = sizes.map((size) => {
+    total += size;
+    return total - size;
+  });
+  return (batch, row) => ((taken[batch] ?? 0) + row * total) / (batches[batch]?.rows ?? 1);
 }

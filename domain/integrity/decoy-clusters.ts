@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster-mean.ts';
-import { expectedDecoys, strataOf } from './placement.ts';
+import { expectedDecoys, strataOf, wantedDecoys } from './placement.ts';
 import { type DecoyFrame, predictedIn, type RunCuts, type RunRecord } from './record.ts';
 
 /**
@@ -9,25 +9,33 @@ import { type DecoyFrame, predictedIn, type RunCuts, type RunRecord } from './re
  * Decoys are drawn one a stratum, a unit of Λ, and a contestant that has seen a stratum's decoy may choose the shapes of what is left of it: by
  * knowing that no other comes, and by how its answer turned out. So a decoy stands for as many positions as the stratum before its own had:
  * neighbours in the learning curve, whose number was settled before the decoy was drawn. The first one stands for its own stratum, which is
- * taken from the first batch, whose shape was chosen before anything was seen.
+ * taken from the first batch, whose shape was chosen before anything was seen; and the second one for as many as a whole stratum of such
+ * batches would have had, since the first stratum is one batch alone, however few decoys that was to have.
  */
 export function decoyClusters(
   record: RunRecord,
   cuts: RunCuts,
   costOf: (frame: DecoyFrame, index: number) => number,
 ): readonly Cluster[] {
-  const positions = positionsByStratum(record, cuts);
+  const [first = 0, ...others] = positionsByStratum(record, cuts);
+  const standsFor = [first, positionsOfOpening(record, cuts), ...others];
   let stratum = 0;
   return [...framesByBatch(cuts)].map(([, frames]) => {
     let [weight, sum, count] = [0, 0, 0];
     for (const frame of frames) {
-      weight += positions[Math.max(0, stratum - 1)] ?? 0;
+      weight += standsFor[stratum] ?? 0;
       stratum += 1;
       for (let index = 0; index < frame.cuts.length; index += 1) sum += costOf(frame, index);
       count += frame.cuts.length;
     }
     return { weight, mean: sum / count };
   });
+}
+
+/** Predicted positions of a stratum that is taken from batches like the first one, had its λ not been raised to 1. */
+function positionsOfOpening({ batches }: RunRecord, density: RunCuts): number {
+  const [first] = batches;
+  return first === undefined ? 0 : predictedIn(first) / wantedDecoys(first.rows, first.coveredBytes, density);
 }
 
 /** Predicted positions of every stratum; a batch gives to each as much as the stratum takes of it. */

@@ -8,9 +8,10 @@ import { passableMean, undetectedByRerun } from './undetected-advantage.ts';
 
 /**
  * Version of the arithmetic from documents to examination. It rises with every change after which the same documents and bounds may give
- * another number: a replay compares only what today's version has stated. 1: a decoy stood for its share of its batch.
+ * another number: a replay compares only what today's version has stated. 1: a decoy stood for its share of its batch. 2: the second
+ * decoy stood for the first batch alone.
  */
-export const examinationVersion = 2;
+export const examinationVersion = 3;
 
 /** What the cuts of an attempt say about its record. */
 export type Examination = {

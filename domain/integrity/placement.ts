@@ -21,13 +21,18 @@ export type Density = {
 type Shapes = readonly Pick<BatchRecord, 'rows' | 'coveredBytes'>[];
 
 /** λ of every batch. */
-export function expectedDecoys(batches: Shapes, { cutsPerMegabyte, framesPerBatch }: Density): readonly number[] {
+export function expectedDecoys(batches: Shapes, density: Density): readonly number[] {
   let covered = 0;
   return batches.map(({ rows, coveredBytes }, index) => {
-    const wanted = Math.max(framesPerBatch, (cutsPerMegabyte * (coveredBytes - covered)) / 1e6 / rows);
+    const wanted = wantedDecoys(rows, coveredBytes - covered, density);
     covered = coveredBytes;
     return index === 0 ? Math.max(wanted, 1) : wanted;
   });
+}
+
+/** λ that a density asks for in a batch of so many rows, which covers `newBytes` for the first time. */
+export function wantedDecoys(rows: number, newBytes: number, { cutsPerMegabyte, framesPerBatch }: Density): number {
+  return Math.max(framesPerBatch, (cutsPerMegabyte * newBytes) / 1e6 / rows);
 }
 
 /** Decoys of every batch. `uniform` gives U(j). */

@@ -6,7 +6,7 @@ import { predictedIn, type RunRecord, uniformMicroNats, worstMicroNats } from '.
  * The largest advantage that a cheat could have had and still passed with a probability of 5 %. All in microNats over the whole stream.
  *
  * A score that no rerun confirmed is bounded by the blind mean alone: its test lets pass what lies below 4 standard errors, so an advantage
- * of 4 + 2.1 of them passes once in twenty times at most.
+ * of 4 + 1.8 of them passes once in twenty times at most.
  *
  * A confirmed one is bounded by where the rerun's cuts might have been. Before they were drawn, the run had committed to every
  * position; a position that looked ahead is found by any cut that hits it. Let a cheat look ahead at the share x of a batch's
@@ -22,10 +22,10 @@ import { predictedIn, type RunRecord, uniformMicroNats, worstMicroNats } from '.
  */
 const passProbability = 0.05;
 /**
- * By so many stated standard errors a mean comes out too low once in twenty times. The normal quantile is 1.645; costs of tokens have heavier tails, and standard
- * errors are themselves estimates: with 1.645, up to 9 of 100 simulated cheats passed (docs/integrity.md), whose means scattered 1.23 times as far as stated.
+ * By so many stated standard errors a mean comes out too low once in twenty times. The normal quantile is 1.645; standard errors are themselves
+ * estimates, of some dozens of clusters: with 1.645, up to 7 of 100 simulated cheats passed, with 1.8 at most 5 (docs/integrity.md).
  */
-const onceInTwenty = 2.1;
+const onceInTwenty = 1.8;
 
 /** The mean that a test of means lets pass once in twenty times at most. */
 export function passableMean(standardError: number, thresholdStandardErrors: number): number {

@@ -11,7 +11,8 @@ export const runDensity: Density = { cutsPerMegabyte: 1_000, framesPerBatch: 0.2
 export const rerunDensity: Density = { cutsPerMegabyte: 8_000, framesPerBatch: 1 };
 export const bounds = { equalityBoundMicroNats: 50_000, standardErrors: 4 };
 
-const segments = (...parts: readonly (readonly [rows: number, length: number, count: number])[]) =>
+/** Batches of one shape after the other. */
+export const segments = (...parts: readonly (readonly [rows: number, length: number, count: number])[]) =>
   parts.flatMap(([rows, length, count]) => Array.from({ length: count }, () => ({ rows, length })));
 
 /** Streams of honest runs: small and large batches, heavier tails, and a run that changes its batches twice. */
