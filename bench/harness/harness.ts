@@ -1,13 +1,11 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { ContainerCreateOptions } from 'dockerode';
 import { z } from 'zod';
 import { packageRoot } from '../../cli/package-root.ts';
 import { prepareRuntime, releaseRuntime } from '../../cli/runtime.ts';
 import { readConfig } from '../../config.ts';
 import type { RunnerFacts } from '../../executor/run-spec.ts';
-import { holdMachineLock } from '../../test/executor/machine-lock.ts';
 import { withBenchFolder } from '../bench-folder.ts';
+import { runScript } from '../evaluator.ts';
 import type { BenchOptions } from '../main.ts';
 import { median, printCost, printMethod, printRate } from '../report.ts';
 import { type HarnessCase, writeGiven } from './given.ts';
@@ -16,7 +14,6 @@ const rows = 16;
 const length = 256;
 /** A batch may hold a 64th of the stream. */
 const smallestStreamBytes = 64 * rows * length;
-const memoryBytes = 12 * 2 ** 30;
 
 const cases: readonly HarnessCase[] = [
   { model: 'transformer', vocab: 256 },
@@ -59,12 +56,9 @@ async function measure(each: HarnessCase, folder: string, runner: RunnerFacts, p
   const bench = join(packageRoot, 'bench', 'harness');
   const needed = (plan.rounds + 2) * plan.batches * rows * length;
   await writeGiven(folder, bench, each, Math.max(needed, smallestStreamBytes), runner);
-  const unlock = await holdMachineLock();
-  try {
-    report(each, await turnsIn(runner, { '/bench': bench, '/given': folder }, plan), plan);
-  } finally {
-    await unlock();
-  }
+  const folders = { '/bench': bench, '/given': folder };
+  const script = { path: '/bench/turns.py', arguments: [plan.rounds, plan.batches], folders };
+  report(each, await runScript(runner, script, turnSchema), plan);
 }
 
 const turnSchema = z.strictObject({
@@ -73,45 +67,6 @@ const turnSchema = z.strictObject({
   cpuSeconds: z.number().nonnegative(),
 });
 type Turn = z.infer<typeof turnSchema>;
-
-type RunInContainer = (
-  configuration: ContainerCreateOptions,
-  listeners: { readonly onStdout: (text: string) => void; readonly onStderr: (text: string) => void },
-) => Promise<number>;
-
-/** Runs `turns.py` in a container of the evaluator image. */
-async function turnsIn(runner: RunnerFacts, mounts: Readonly<Record<string, string>>, plan: Plan) {
-  const script = await import(pathToFileURL(join(packageRoot, 'scripts', 'lib', 'docker-run.mjs')).href);
-  const runInContainer = z.custom<RunInContainer>().parse(script.runInContainer);
-  const folders = { ...mounts, '/data': runner.dataDir, '/tokenizers': runner.tokenizersDir };
-  let printed = '';
-  const exitCode = await runInContainer(
-    {
-      Image: runner.imageId,
-      Cmd: ['python3', '-P', '-s', '-B', '/bench/turns.py', String(plan.rounds), String(plan.batches)],
-      HostConfig: {
-        NetworkMode: 'none',
-        ReadonlyRootfs: true,
-        Init: true,
-        CpusetCpus: '0-1',
-        Memory: memoryBytes,
-        Tmpfs: { '/tmp': 'size=1g,mode=1777' },
-        Binds: Object.entries(folders).map(([target, source]) => `${source}:${target}:ro`),
-      },
-    },
-    {
-      onStdout: (text) => {
-        printed += text;
-      },
-      onStderr: (text) => void process.stderr.write(text),
-    },
-  );
-  if (exitCode !== 0) throw new Error(`the contenders did not get to their end (exit ${exitCode})`);
-  return printed
-    .trim()
-    .split('\n')
-    .map((line) => turnSchema.parse(JSON.parse(line)));
-}
 
 /** Tokens a second, and CPU seconds of all processes of a contender for a million tokens. */
 function report(each: HarnessCase, turns: readonly Turn[], { batches }: Plan): void {

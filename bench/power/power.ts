@@ -1,7 +1,10 @@
+import { prepareRuntime, releaseRuntime } from '../../cli/runtime.ts';
+import { readConfig } from '../../config.ts';
 import { type Examination, examine } from '../../domain/integrity/examination.ts';
 import type { Density } from '../../domain/integrity/placement.ts';
 import { rerunDensity } from '../../domain/integrity/rerun-plan.ts';
 import { policySchema } from '../../domain/policy/policy.ts';
+import { withBenchFolder } from '../bench-folder.ts';
 import type { BenchOptions } from '../main.ts';
 import { printMethod } from '../report.ts';
 import { type Contestant, honest, peeking, peekingInBatches, shading } from './contestants.ts';
@@ -10,11 +13,12 @@ import { bytes } from './random.ts';
 import { normalShare, reportRate } from './rates.ts';
 import { realContestants } from './real.ts';
 import { cutsOf, recordOf } from './simulate.ts';
+import { textPopulation } from './text.ts';
 
 /**
  * Whether the tests find as much, and accuse as few, as docs/integrity.md states: contestants of graded boldness, simulated before the real
- * arithmetic of `domain/integrity` with real cut keys, and then real ones in containers. A value is a share of trials; its baseline is what is
- * stated.
+ * arithmetic of `domain/integrity` with real cut keys; the same on costs of a real model on real text; and then real ones in containers. A value
+ * is a share of trials; its baseline is what is stated.
  */
 
 const { integrity } = policySchema.parse({});
@@ -31,22 +35,29 @@ type Setting = {
 
 export async function power({ quick, only }: BenchOptions): Promise<void> {
   const method =
-    'simulated contestants (log-normal token costs, falling learning curve, uneven lanes) before the real tests, and real ones (GRU of 64) in containers; value: share of trials, baseline: as stated';
+    "simulated contestants (log-normal token costs, falling learning curve, uneven lanes) before the real tests, the same on what a GRU of 64 pays for the demo's stream, and real ones (that GRU) in containers; value: share of trials, baseline: as stated";
   const trials = quick ? 60 : 300;
   printMethod('power', method, trials);
-  if (only === null || 'simulated'.startsWith(only)) simulatedContestants(quick, trials);
-  if (only === null || 'real'.startsWith(only)) await realContestants(quick);
+  const isWanted = (name: string) => only === null || name.startsWith(only);
+  if (isWanted('simulated')) simulatedContestants(quick, trials);
+  if (isWanted('text')) await contestantsOnText(quick, trials);
+  if (isWanted('real')) await realContestants(quick);
 }
 
-function simulatedContestants(quick: boolean, trials: number): void {
-  const demo = [
+/** B and T at the demo's stream. */
+function shapesOf(quick: boolean) {
+  const shapes = [
     [16, 64],
     [4, 128],
     [64, 32],
     [8, 512],
     [16, 256],
   ] as const;
-  for (const [rows, length] of quick ? demo.slice(0, 2) : demo) {
+  return quick ? shapes.slice(0, 2) : shapes;
+}
+
+function simulatedContestants(quick: boolean, trials: number): void {
+  for (const [rows, length] of shapesOf(quick)) {
     measure(settingOf(rows, length, 250_000, quick ? 500 : 4_000, trials));
   }
   if (quick) return;
@@ -58,9 +69,29 @@ function simulatedContestants(quick: boolean, trials: number): void {
   }
 }
 
+function contestantsOnText(quick: boolean, trials: number): Promise<void> {
+  return withBenchFolder(async (folder) => {
+    const streamBytes = 250_000;
+    try {
+      const { runner } = await prepareRuntime(readConfig({ PRISM_DATA_DIR: folder }));
+      for (const [rows, length] of shapesOf(quick)) {
+        const people = await textPopulation(runner, rows, length, streamBytes);
+        const name = `on text, ${nameOf(rows, length, streamBytes)}`;
+        measure({ name, people, honestTrials: quick ? 500 : 4_000, trials });
+      }
+    } finally {
+      await releaseRuntime();
+    }
+  });
+}
+
+function nameOf(rows: number, length: number, streamBytes: number): string {
+  return `B ${rows} T ${length} ${streamBytes.toExponential()} bytes`;
+}
+
 function settingOf(rows: number, length: number, streamBytes: number, honestTrials: number, trials: number): Setting {
   const people = population(evenShape(rows, length, streamBytes), 17, temper);
-  return { name: `B ${rows} T ${length} ${streamBytes.toExponential()} bytes`, people, honestTrials, trials };
+  return { name: nameOf(rows, length, streamBytes), people, honestTrials, trials };
 }
 
 function measure(setting: Setting): void {

@@ -3,9 +3,10 @@ import { honest } from '../../../bench/power/contestants.ts';
 import { evenShape, population, type Shape, temper } from '../../../bench/power/population.ts';
 import { bytes } from '../../../bench/power/random.ts';
 import { cutsOf, recordOf } from '../../../bench/power/simulate.ts';
+import { blindMean } from '../../../domain/integrity/blind-mean.ts';
 import { decoyClusters } from '../../../domain/integrity/decoy-clusters.ts';
 import type { Density } from '../../../domain/integrity/placement.ts';
-import { segments } from './simulated.ts';
+import { runDensity, segments } from './simulated.ts';
 
 describe('A decoy', () => {
   const standsFor = (shape: Shape, density: Density) => {
@@ -30,5 +31,16 @@ describe('A decoy', () => {
   it('stands for its share of a batch that has several', () => {
     const weights = standsFor(evenShape(4, 26, 4_000), { cutsPerMegabyte: 0, framesPerBatch: 2 });
     expect(new Set(weights)).to.deep.equal(new Set([100]));
+  });
+
+  it('has the lag of one stratum: a single short batch before long ones hides the beginning of a learning curve, one standard error', () => {
+    const people = population({ ...evenShape(16, 64, 0), batches: segments([16, 2, 1], [16, 64, 248]) }, 17, temper);
+    const record = recordOf(people, honest);
+    const trials = 200;
+    const errors = Array.from({ length: trials }, (_, trial) => {
+      const mean = blindMean(record, cutsOf(people, honest, record, runDensity, bytes(32, 96, trial), false));
+      return mean === null ? expect.fail('too few decoys') : mean.excess / mean.excessStandardError;
+    });
+    expect(errors.reduce((sum, error) => sum + error, 0) / trials).to.be.within(-1.2, -0.2);
   });
 });
